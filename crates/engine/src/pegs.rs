@@ -6,7 +6,7 @@
 
 use super::book::key_of;
 use super::market::{LimitTerms, Quote};
-use super::orders::{NIL, Order, Slot};
+use super::orders::{Order, Slot};
 use super::states;
 use super::stops::Traded;
 use super::{Engine, whole};
@@ -29,6 +29,16 @@ pub(super) fn can_follow(terms: &SpecialTerms, order_type: OrderType, tif: TimeI
         Peg::Primary => true,
         Peg::Midpoint => terms.hidden && terms.peg_offset == 0,
     }
+}
+
+/// Peg, as its symbol's state and quote want it.
+struct Follower {
+    slot: Slot,
+    /// Number of the order. A slot that holds another number has lost the peg.
+    number: u64,
+    is_parked: bool,
+    /// Price that the peg follows; `None` if the peg belongs out of the book.
+    price: Option<i64>,
 }
 
 impl Engine {
@@ -116,19 +126,36 @@ impl Engine {
         if planted(Bug::PegsStay) {
             return true;
         }
-        self.park_pegs(book, sink);
+        let followers = self.followers(book);
+        self.park_lost(&followers, sink);
         !self.books[book].is_open()
-            || self.move_pegs(at, book, traded, sink) && self.unpark_pegs(at, book, traded, sink)
+            || self.move_pegs(at, book, &followers, traded, sink)
+                && self.unpark_pegs(at, book, &followers, traded, sink)
     }
 
     /// Parks the pegs in the book that have no price to follow, in the order of their entry: all
     /// pegs if the symbol does not trade.
     pub(super) fn park_pegs(&mut self, book: usize, sink: &mut impl ReportSink) {
-        for slot in self.pegs_of(self.books[book].symbol()) {
+        let followers = self.followers(book);
+        self.park_lost(&followers, sink);
+    }
+
+    /// Returns the pegs of a symbol with the price that each follows now, in the order of their
+    /// entry.
+    fn followers(&self, book: usize) -> Vec<Follower> {
+        let slots = self.pegs_of(self.books[book].symbol()).into_iter();
+        let follower = |slot| {
             let order = self.orders.get(slot);
-            if !order.attributes.is_parked() && self.price_of_peg(book, order).is_none() {
-                self.park(slot, sink);
-            }
+            let is_parked = order.attributes.is_parked();
+            let price = self.price_of_peg(book, order);
+            Follower { slot, number: order.number, is_parked, price }
+        };
+        slots.map(follower).collect()
+    }
+
+    fn park_lost(&mut self, followers: &[Follower], sink: &mut impl ReportSink) {
+        for peg in followers.iter().filter(|peg| !peg.is_parked && peg.price.is_none()) {
+            self.park(peg.slot, sink);
         }
     }
 
@@ -152,22 +179,24 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
+        followers: &[Follower],
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) -> bool {
         let mut moves = vec![];
-        for slot in self.pegs_of(self.books[book].symbol()) {
+        for &Follower { slot, number, price, .. } in followers.iter().filter(|peg| !peg.is_parked) {
+            let Some(price) = price else { continue };
             let order = self.orders.get(slot);
             let (buy, key) = (order.attributes.is_buy(), self.levels.get(order.level).key);
-            let price = self.price_of_peg(book, order).filter(|_| !order.attributes.is_parked());
-            if let Some(price) = price.filter(|&price| key_of(buy, price) != key) {
+            if key_of(buy, price) != key {
                 let comes_closer = key_of(buy, price) < key;
-                moves.push((comes_closer, OrderNumber(order.number).age(), peg_of(order), price));
+                moves.push((comes_closer, OrderNumber(number).age(), (slot, number), price));
             }
         }
         moves.sort_unstable_by_key(|&(comes_closer, age, ..)| (comes_closer, age));
-        for (.., peg, price) in moves {
-            if let Some(slot) = self.still_there(peg) {
+        for (.., (slot, number), price) in moves {
+            // A peg before it may have traded with it.
+            if self.orders.get(slot).number == number {
                 if !self.has_work(traded) {
                     return false;
                 }
@@ -183,23 +212,20 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
+        followers: &[Follower],
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) -> bool {
-        let pegs = self.pegs_of(self.books[book].symbol()).into_iter();
-        let parked = pegs.map(|slot| self.orders.get(slot));
-        let mut parked: Vec<_> = parked.filter(|o| o.attributes.is_parked()).map(peg_of).collect();
+        let mut parked: Vec<&Follower> = followers.iter().filter(|peg| peg.is_parked).collect();
         if planted(Bug::PegsBackByNumber) {
-            parked.sort_by_key(|&(.., number)| number);
+            parked.sort_by_key(|peg| peg.number);
         }
-        for peg in parked {
-            let slot = self.still_there(peg).expect("nothing trades with a parked peg");
-            if let Some(price) = self.price_of_peg(book, self.orders.get(slot)) {
-                if !self.has_work(traded) {
-                    return false;
-                }
-                self.move_peg(at, book, (slot, price), traded, sink);
+        for &&Follower { slot, price, .. } in &parked {
+            let Some(price) = price else { continue };
+            if !self.has_work(traded) {
+                return false;
             }
+            self.move_peg(at, book, (slot, price), traded, sink);
         }
         true
     }
@@ -210,12 +236,6 @@ impl Engine {
         let mut parked =
             pegs.map(|slot| self.orders.get(slot)).filter(|o| o.attributes.is_parked());
         parked.any(|order| self.price_of_peg(book, order).is_some())
-    }
-
-    /// Returns the slot of a peg, unless the peg has traded away meanwhile.
-    fn still_there(&self, (session, id, number): (SessionId, OrderId, u64)) -> Option<Slot> {
-        let slot = self.orders.find(self.orders.bucket(session, id), session, id);
-        (slot != NIL && self.orders.get(slot).number == number).then_some(slot)
     }
 
     /// Returns the price that a live peg follows now; `None` if the peg belongs out of the book.
@@ -245,11 +265,6 @@ impl Engine {
             Ok(price) => self.enter_again(at, book, (slot, price), traded, sink),
         }
     }
-}
-
-/// Returns session, id and number of a peg.
-fn peg_of(order: &Order) -> (SessionId, OrderId, u64) {
-    (SessionId(order.session), OrderId(order.id), order.number)
 }
 
 /// Returns the middle of a quote in whole ticks, rounded towards the order's own side.
