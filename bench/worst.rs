@@ -427,7 +427,7 @@ fn fok_beside_minimums(scale: u64) -> Outcome {
 }
 
 fn set_state(venue: &mut Venue, state: SymbolState) {
-    venue.apply(SessionId(0), SYMBOL, Action::from(SetState { state }));
+    venue.apply(SessionId(0), SYMBOL, Action::from(SetState::to(state)));
 }
 
 /// Bids on 16,000 levels above offers on 16,000 levels: all of them cross.

@@ -259,7 +259,7 @@ fn sweeps_mass_cancels_and_ends_of_days_pass_through_small_rings() {
     commands.push(command(1, enter(200_000, Side::Buy, 1000, 15_000)));
     // Two calls on two shards; a mass cancel removes their orders.
     for symbol in [1, 2] {
-        commands.push(command(symbol, Action::from(SetState { state: SymbolState::PreOpen })));
+        commands.push(command(symbol, Action::from(SetState::to(SymbolState::PreOpen))));
         commands.push(command(symbol, enter(200_010 + u64::from(symbol), Side::Buy, 1000, 500)));
     }
     commands.push(command(0, Action::MassCancel(MassCancel::default())));
@@ -269,7 +269,7 @@ fn sweeps_mass_cancels_and_ends_of_days_pass_through_small_rings() {
         commands.push(command(1, enter(id, side, 1000, 3)));
     }
     for symbol in [2, 1] {
-        commands.push(command(symbol, Action::from(SetState { state: SymbolState::Open })));
+        commands.push(command(symbol, Action::from(SetState::to(SymbolState::Open))));
     }
     commands.push(command(2, enter(200_001, Side::Buy, 1000, 1)));
     for id in 300_000..330_000 {

@@ -10,7 +10,7 @@ use ringside_model::field::Value;
 use ringside_model::reason::Reason;
 use ringside_model::report::{
     Accepted, Body, Executed, Exported, ExportedTerms, Indicative, Moved, Published, Report,
-    ReportKind, StateChanged, StatePlanned, SymbolMoved,
+    ReportKind, StateChanged, StatePlanned, SymbolChanged, SymbolMoved,
 };
 
 /// Fields that the writer adds to those of the table of reports, except `durability`, the last
@@ -58,6 +58,10 @@ const FIELDS: &[&str] = &[
     "step",
     "partition",
     "version",
+    "tick",
+    "auction_collar_bps",
+    "extension_ms",
+    "extensions",
 ];
 
 /// Writer of report lines, with the names and the decimals that the definitions gave.
@@ -158,6 +162,10 @@ impl JsonLine<'_> {
             Body::SymbolMoved(_)
             | Body::StateChanged(_)
             | Body::Unfinished(_)
+            | Body::ReferenceSet(_)
+            | Body::CallExtended(_)
+            | Body::SymbolChanged(_)
+            | Body::StopWavesSet(_)
             | Body::Indicative(_)
             | Body::Crossed(_)
             | Body::Ticked(_)
@@ -248,6 +256,7 @@ impl JsonLine<'_> {
                 self.version(moved);
                 self.number("count", count);
             }
+            Body::SymbolChanged(changed) => self.settings(&changed),
             Body::Defined(defined) => self.defined(report, defined.firm),
             Body::Exported(exported) => self.exported(report, &exported),
             Body::MassCanceled(_)
@@ -257,6 +266,9 @@ impl JsonLine<'_> {
             | Body::TradingDay(_)
             | Body::Ticked(_)
             | Body::Unfinished(_)
+            | Body::ReferenceSet(_)
+            | Body::CallExtended(_)
+            | Body::StopWavesSet(_)
             | Body::StatePlanned(StatePlanned { state: None, .. })
             | Body::BandsSet(_)
             | Body::LimitState(_)
@@ -327,6 +339,16 @@ impl JsonLine<'_> {
             }
             _ => {}
         }
+    }
+
+    fn settings(&mut self, changed: &SymbolChanged) {
+        self.key("tick");
+        self.raw("\"");
+        self.raw(&changed.tick().decimal(Price(1)));
+        self.raw("\"");
+        self.number("auction_collar_bps", changed.auction.collar_bps.into());
+        self.number("extension_ms", changed.extension.0 / 1_000_000);
+        self.number("extensions", changed.auction.extensions.into());
     }
 
     /// Writes the other partition of a move and the version of the table that requires the move.

@@ -546,7 +546,7 @@ mod tests {
         heard.ticks(50, 1, &[ticked, changed(SymbolState::ReopeningCall, 90)]);
         assert_eq!(due(&times, 89), [0; 0]);
         assert_eq!(due(&times, 90), [1]);
-        let set = of(1, 0, Reason::None, Action::from(SetState { state: SymbolState::Open }));
+        let set = of(1, 0, Reason::None, Action::from(SetState::to(SymbolState::Open)));
         heard.command(91, &set, &[changed(SymbolState::Open, 0)]);
         heard.ticks(92, 1, &[ticked]);
         assert_eq!(due(&times, u64::MAX), [0; 0]);
@@ -557,7 +557,7 @@ mod tests {
         let (mut heard, times) = Heard::new();
         heard.command(1, &plan(1, 0, Reason::None), &[planned(100)]);
         assert_eq!(times.outlook(SymbolId(1)).planned, Some(Nanos(100)));
-        let set = of(1, 0, Reason::None, Action::from(SetState { state: SymbolState::Halted }));
+        let set = of(1, 0, Reason::None, Action::from(SetState::to(SymbolState::Halted)));
         heard.command(2, &set, &[changed(SymbolState::Halted, 0)]);
         assert_eq!(times.outlook(SymbolId(1)).planned, None);
         assert_eq!(due(&times, u64::MAX), [0; 0]);

@@ -141,7 +141,7 @@ impl Engine {
     pub(super) fn restore_state(&mut self, command: &Command) -> Result<(), Reason> {
         let book = self.book_index(command.symbol).ok_or(Reason::UnknownSymbol)?;
         match command.action {
-            Action::Operator(OperatorCommand::SetState(SetState { state }))
+            Action::Operator(OperatorCommand::SetState(SetState { state, .. }))
                 if state != SymbolState::Open =>
             {
                 self.change_state(book, command.symbol, state);
@@ -169,7 +169,7 @@ impl Engine {
             session: SessionId(0),
             symbol: book.symbol(),
             verdict: Reason::None,
-            action: Action::from(SetState { state: book.state() }),
+            action: Action::from(SetState::to(book.state())),
         })
     }
 

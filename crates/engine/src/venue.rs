@@ -46,6 +46,11 @@ impl Engine {
             }
             OperatorCommand::MoveSymbol(ref step) => self.move_symbol(asked, step, sink),
             OperatorCommand::ImportOrder(ref import) => self.import_order(at, import, sink),
+            OperatorCommand::SetReference(_)
+            | OperatorCommand::ChangeSymbol(_)
+            | OperatorCommand::SetStopWaves(_) => {
+                reject(asked, OrderId(0), Side::Buy, Reason::Unsupported, sink);
+            }
             // The node changes its durability mode; the books have no part in it.
             OperatorCommand::SetDurability(SetDurability { durability }) => {
                 answer(asked, OrderId(0), DurabilitySet { durability }, sink);

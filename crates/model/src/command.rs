@@ -17,8 +17,9 @@ mod tests;
 pub use client_fields::ClientFields;
 pub use definitions::{DefineFirm, DefineSession, DefineSymbol};
 pub use operator::{
-    BreakTrade, CorrectTrade, ImportOrder, MoveSymbol, PlanState, RiskLimits, RunTimers, SetBands,
-    SetDurability, SetQuote, SetRisk, SetShortSale, SetState, TradeSide, TradingDay,
+    BreakTrade, ChangeSymbol, CorrectTrade, ImportOrder, MoveSymbol, PlanState, RiskLimits,
+    RunTimers, SetBands, SetDurability, SetQuote, SetReference, SetRisk, SetShortSale, SetState,
+    SetStopWaves, TradeSide, TradingDay,
 };
 pub use orders::{
     AccountQuery, Cancel, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel,
@@ -274,6 +275,12 @@ commands! {
         SetRisk = 30 "set_risk", "risk";
         /// Correction of the published terms of a trade.
         CorrectTrade = 31 "correct_trade", "correct_trade";
+        /// Change of the prior close and the last price of a symbol.
+        SetReference = 32 "set_reference", "reference";
+        /// Change of tick, lot and collars of a symbol without orders.
+        ChangeSymbol = 33 "change_symbol", "change_symbol";
+        /// Change of the cap on the waves of stops of a symbol.
+        SetStopWaves = 34 "set_stop_waves", "stop_waves";
     }
     bookkeeping {
         /// Start of a writer's run: the first frame of each run.

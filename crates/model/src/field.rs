@@ -47,7 +47,8 @@ fields! {
     BandBps "band_bps", Bid "bid", Offer "offer", Restricted "restricted", Automatic "automatic",
     QtyMax "qty_max", NotionalMax "notional_max", OpenOrdersMax "open_orders_max",
     GrossNotionalMax "gross_notional_max", OrdersPerSecondMax "orders_per_second_max",
-    Killed "killed",
+    Killed "killed", PriorClose "prior_close", Last "last", AuctionCollarBps "auction_collar_bps",
+    ExtensionMs "extension_ms", Extensions "extensions", WavesMax "waves_max", Collar "collar",
 }
 
 /// Value of a field of a line.

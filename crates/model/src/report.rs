@@ -11,7 +11,7 @@ use crate::command::Command;
 use crate::domain::{
     Auction, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Nanos, OrderId, OrderNumber,
     PartitionId, PostOnly, Price, Quantity, SelfTrade, SeqNo, SessionId, Side, SymbolId,
-    SymbolState, TimeInForce, byte_enum,
+    SymbolState, Tick, TimeInForce, byte_enum,
 };
 use crate::durability::Durability;
 use crate::field::Value;
@@ -360,6 +360,41 @@ reports! {
     /// A symbol has pegs that come back when its next command begins, as at the start of a day. The
     /// venue sends a tick.
     Unfinished = 35 "unfinished" {}
+    /// Prior close and last price of a symbol, both as they are from this command on; 0 for none.
+    ReferenceSet = 36 "reference_set" {
+        /// Prior close.
+        prior_close in Price: Price = "prior_close",
+        /// Price of the last trade, or the last price that the operator set.
+        last in Other: Price = "last",
+    }
+    /// A call goes on, because its auction price would be outside the auction collar. The plan of
+    /// the state that was to come follows.
+    CallExtended = 37 "call_extended" {
+        /// Number of extensions of this call so far, this one included.
+        count in Quantity: u32 = "count",
+        /// Official time at which the call is to end, without the random delay.
+        until in Other: Nanos = "until",
+    }
+    /// Settings of a symbol, all as they are from this command on.
+    SymbolChanged = 38 "symbol_changed" {
+        /// Digits of the tick as one number.
+        tick_mantissa in Other: u64,
+        /// Number of digits of the tick after the decimal point.
+        tick_scale in Nibble: u8,
+        /// Lot: quantities are multiples of it.
+        lot in Quantity: Quantity = "lot",
+        /// Collar of market orders, in basis points; 0 for no limit.
+        collar_bps in Trade: u32 = "collar_bps",
+        /// Auction collar and extensions of a call.
+        auction in Price: AuctionLimits,
+        /// Time by which a call is extended.
+        extension in Open: Nanos,
+    }
+    /// The cap on the waves of stops of a symbol.
+    StopWavesSet = 39 "stop_waves_set" {
+        /// Greatest number of waves that one command may set off.
+        waves_max in Other: u32 = "waves_max",
+    }
     /// Internal, never published: the state hash of one shard.
     StateHash = 128 "state_hash" {
         /// Lower half of the hash.
@@ -430,6 +465,13 @@ pub struct Subject {
     pub session: SessionId,
     /// Symbol of the report.
     pub symbol: SymbolId,
+}
+
+impl SymbolChanged {
+    /// Returns the price of one tick.
+    pub fn tick(&self) -> Tick {
+        Tick { mantissa: self.tick_mantissa, scale: self.tick_scale }
+    }
 }
 
 impl Canceled {
@@ -556,6 +598,16 @@ impl Moved {
     pub fn word(self) -> u64 {
         u64::from(self.version) << 32 | u64::from(self.partition.0) << 8 | self.step as u64
     }
+}
+
+/// Limits of an auction's price and of the extensions of its call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuctionLimits {
+    /// Greatest distance of the auction price from the reference price, in basis points; 0 for no
+    /// limit.
+    pub collar_bps: u32,
+    /// Greatest number of extensions of one call.
+    pub extensions: u32,
 }
 
 /// Terms of an exported order beside the fields of its report.

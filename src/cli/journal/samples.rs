@@ -259,6 +259,19 @@ fn of_the_market() -> Vec<Command> {
         on_x(SetBands { low, high, bps: 500, reference }),
         on_x(SetQuote { bid: Price(0), offer: Price(0) }),
         on_x(SetQuote { bid: Price(4), offer: Price(5) }),
+        on_x(SetReference { prior_close: low, last: Price(0) }),
+        on_x(SetReference { prior_close: Price(0), last: high }),
+        on_x(ChangeSymbol::default()),
+        on_x(ChangeSymbol {
+            tick: Some(Tick { mantissa: 25, scale: 3 }),
+            lot: Some(Quantity(u64::MAX)),
+            collar_bps: Some(u32::MAX),
+            auction_collar_bps: Some(0),
+            extension: Some(Nanos(2_000_000)),
+            extensions: Some(3),
+        }),
+        on_x(SetStopWaves { waves_max: u32::MAX }),
+        on_x(SetState { state: SymbolState::Open, collar_off: true }),
         of_session(none),
         of_session(RiskLimits { quantity_max: 1, ..none }),
         of_session(RiskLimits { notional_max: 1, ..none }),
@@ -269,7 +282,7 @@ fn of_the_market() -> Vec<Command> {
         on_x(risk(RiskScope::Symbol, 0, none)),
     ];
     for state in SymbolState::ALL {
-        commands.extend([on_x(SetState { state: *state }), plan(*state, 0, 0)]);
+        commands.extend([on_x(SetState::to(*state)), plan(*state, 0, 0)]);
     }
     for (restricted, automatic) in [(false, false), (false, true), (true, false), (true, true)] {
         commands.push(on_x(SetShortSale { restricted, automatic }));

@@ -283,7 +283,10 @@ fn told_to_operator(action: &Action) -> Told {
             | OperatorCommand::RunTimers(_)
             | OperatorCommand::SetBands(_)
             | OperatorCommand::SetQuote(_)
-            | OperatorCommand::SetShortSale(_) => Told::Rest,
+            | OperatorCommand::SetShortSale(_)
+            | OperatorCommand::SetReference(_)
+            | OperatorCommand::ChangeSymbol(_)
+            | OperatorCommand::SetStopWaves(_) => Told::Rest,
         },
     }
 }

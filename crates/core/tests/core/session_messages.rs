@@ -52,7 +52,7 @@ fn letters_of(message: &[u8]) -> (String, Vec<u8>) {
 /// Returns the letters and tags for an order of session A before the open.
 fn accepted(action: Action, of_client: Option<ClientFields>) -> (String, Vec<u8>) {
     let mut venue = venue();
-    venue.apply(0, 1, Action::from(SetState { state: SymbolState::PreOpen }));
+    venue.apply(0, 1, Action::from(SetState::to(SymbolState::PreOpen)));
     venue.apply_with(A, 1, Reason::None, action, of_client);
     letters(&mut venue)
 }

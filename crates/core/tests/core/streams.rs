@@ -210,7 +210,7 @@ fn an_order_whose_time_is_over_leaves_before_the_command_that_finds_it() {
 fn an_auction_is_told_to_both_sides_and_to_the_market() {
     let mut venue = venue();
     let state = |venue: &mut Streams, state| {
-        venue.apply(0, 1, Action::from(SetState { state }));
+        venue.apply(0, 1, Action::from(SetState::to(state)));
         venue.market()
     };
     assert_eq!(state(&mut venue, SymbolState::PreOpen), ["H 1 AAPL Q"]);
@@ -249,7 +249,7 @@ fn an_auction_is_told_to_both_sides_and_to_the_market() {
 #[test]
 fn an_indicative_result_says_on_which_side_shares_are_left() {
     let mut venue = venue();
-    venue.apply(0, 1, Action::from(SetState { state: SymbolState::PreOpen }));
+    venue.apply(0, 1, Action::from(SetState::to(SymbolState::PreOpen)));
     venue.order(A, 1, Side::Sell, 100, 100); // seqno 10
     venue.order(B, 1, Side::Buy, 100, 100);
     venue.take_all();
@@ -327,9 +327,9 @@ fn the_market_hears_nothing_of_an_order_for_an_auction_only() {
     assert_eq!(venue.market(), [""; 0]);
     venue.order(B, 1, Side::Buy, 50, 18_700); // seqno 11
     venue.market();
-    venue.apply(0, 1, Action::from(SetState { state: SymbolState::ClosingCall }));
+    venue.apply(0, 1, Action::from(SetState::to(SymbolState::ClosingCall)));
     assert_eq!(venue.market(), ["H 1 AAPL Q", "I C AAPL 50 1870000 S 10L"]);
-    venue.apply(0, 1, Action::from(SetState { state: SymbolState::Closed }));
+    venue.apply(0, 1, Action::from(SetState::to(SymbolState::Closed)));
     let number = |trade| MatchNumber::of(SeqNo(13), trade);
     let cross = format!("Q C AAPL 50 1870000 m{}", number(0));
     let shown = format!("C #11 50 1870000 m{} N", number(1));

@@ -15,6 +15,7 @@ mod moves;
 mod operations;
 mod operator_lines;
 mod orders;
+mod reference;
 mod words;
 
 use crate::gateway::admission::Admission;

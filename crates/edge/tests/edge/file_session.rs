@@ -16,11 +16,12 @@ use ringside_model::domain::{
 use ringside_model::durability::Durability;
 use ringside_model::reason::{Ouch, Reason};
 use ringside_model::report::{
-    self, Accepted, AccountQueried, BandsSet, Body, Broken, Canceled, Corrected, Crossed, Defined,
-    Displayed, DurabilitySet, Entered, Executed, Exported, ExportedTerms, Held, Imported,
-    Indicative, LimitState, MassCanceled, Modified, Moved, OrderEntrySet, Parked, Published,
-    Quoted, Rejected, Replaced, Report, ReportKind, Repriced, Restated, RiskSet, ShortSaleSet,
-    StateChanged, StateHash, StatePlanned, Subject, SymbolMoved, Ticked, Triggered, Unfinished,
+    self, Accepted, AccountQueried, AuctionLimits, BandsSet, Body, Broken, CallExtended, Canceled,
+    Corrected, Crossed, Defined, Displayed, DurabilitySet, Entered, Executed, Exported,
+    ExportedTerms, Held, Imported, Indicative, LimitState, MassCanceled, Modified, Moved,
+    OrderEntrySet, Parked, Published, Quoted, ReferenceSet, Rejected, Replaced, Report, ReportKind,
+    Repriced, Restated, RiskSet, ShortSaleSet, StateChanged, StateHash, StatePlanned, StopWavesSet,
+    Subject, SymbolChanged, SymbolMoved, Ticked, Triggered, Unfinished,
 };
 
 type Timed = (Command, Option<Nanos>);
@@ -603,7 +604,7 @@ fn malformed_lines_say_where_and_why() {
         (r#"{"op":nil}"#, "1:7: a value must be a string, an integer, true or false"),
         (r#"{"op":null}"#, "1:7: leave a field out instead of giving null"),
         (r#"{"op":1}"#, "1:7: `op` must be a string"),
-        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, replace, cancel, modify, mass_cancel, order_entry, account_query, symbol, session, firm, durability, start_of_day, end_of_day, break_trade, move, import, state, plan, tick, bands, quote, short_sale, risk, correct_trade"),
+        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, replace, cancel, modify, mass_cancel, order_entry, account_query, symbol, session, firm, durability, start_of_day, end_of_day, break_trade, move, import, state, plan, tick, bands, quote, short_sale, risk, correct_trade, reference, change_symbol, stop_waves"),
         (r#"{"op":"cancel","id":1,"sesion":"A"}"#, "1:23: unknown field `sesion`"),
         (r#"{"op":"cancel","id":1,"é":"A"}"#, "1:23: unknown field `é`"),
         (r#"{"op":"é","id":1,"x":"A"}"#, "1:18: unknown field `x`"),
@@ -1018,6 +1019,9 @@ fn the_examples_of_the_manual_are_well_formed() {
         "quote",
         "short_sale",
         "risk",
+        "reference",
+        "change_symbol",
+        "stop_waves",
         "break_trade",
         "correct_trade",
         "move",
@@ -1098,6 +1102,18 @@ fn body(kind: ReportKind) -> Body {
         ReportKind::Unfinished => Unfinished {}.into(),
         ReportKind::ShortSaleSet => ShortSaleSet { restricted: false, automatic: false }.into(),
         ReportKind::RiskSet => RiskSet { firm }.into(),
+        ReportKind::ReferenceSet => ReferenceSet { prior_close: Price(1), last: price }.into(),
+        ReportKind::CallExtended => CallExtended { count: 1, until: time }.into(),
+        ReportKind::SymbolChanged => SymbolChanged {
+            tick_mantissa: 1,
+            tick_scale: 2,
+            lot: Quantity(1),
+            collar_bps: 0,
+            auction: AuctionLimits::default(),
+            extension: time,
+        }
+        .into(),
+        ReportKind::StopWavesSet => StopWavesSet { waves_max: 1 }.into(),
         ReportKind::Corrected => Corrected { match_number }.into(),
         ReportKind::StateHash => StateHash { low: 0, high: 0 }.into(),
     }

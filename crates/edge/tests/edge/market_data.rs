@@ -167,7 +167,7 @@ impl Flow {
                 venue.apply(
                     0,
                     1 + self.rng.below(SYMBOLS.into()) as u32,
-                    Action::from(SetState { state }),
+                    Action::from(SetState::to(state)),
                 );
             }
             10..15 => {

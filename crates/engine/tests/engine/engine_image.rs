@@ -177,12 +177,8 @@ fn busy_engine() -> Engine {
     engine.apply_batch(&[firm_7, session], &mut vec![]);
     engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 15, 4_000), &mut vec![]);
     for (seqno, &(symbol, _)) in (9_000_000..).zip(MIXED.symbols) {
-        let open = command(
-            seqno,
-            SessionId(0),
-            symbol,
-            Action::from(SetState { state: SymbolState::Open }),
-        );
+        let open =
+            command(seqno, SessionId(0), symbol, Action::from(SetState::to(SymbolState::Open)));
         engine.apply_batch(&[open], &mut vec![]);
     }
     guard(&mut engine);
@@ -387,7 +383,7 @@ fn waiting_engine() -> Engine {
         Action::Enter(enter(2, Side::Buy, 100)),
         Action::from(SetQuote { bid: Price(80), offer: Price(99) }),
         Action::EnterSpecial(peg),
-        Action::from(SetState { state: SymbolState::PreOpen }),
+        Action::from(SetState::to(SymbolState::PreOpen)),
         stop(4, 100),
         stop(5, 98),
         stop(6, 99),
@@ -403,7 +399,7 @@ fn reached_stops_and_parked_pegs_go_on_after_a_restore() {
     assert_eq!((image.reached.len(), image.orders.len()), (3, 4));
     let mut restored = Engine::restore(ORDERS, &image).unwrap();
     assert_eq!((restored.image(), restored.state_hash()), (image, engine.state_hash()));
-    let open = [Action::from(SetState { state: SymbolState::Open })];
+    let open = [Action::from(SetState::to(SymbolState::Open))];
     let said = act(&mut restored, 10, &open);
     assert_eq!(said, act(&mut engine, 10, &open));
     let entered = said.iter().filter(|report| report.kind == ReportKind::Entered);
@@ -460,7 +456,8 @@ fn insert_state(image: &mut Image, symbol: SymbolId, state: SymbolState) {
         )
     };
     let at = image.definitions.iter().position(is_behind).unwrap_or(image.definitions.len());
-    let (session, verdict, action) = (SessionId(0), Reason::None, Action::from(SetState { state }));
+    let (session, verdict, action) =
+        (SessionId(0), Reason::None, Action::from(SetState::to(state)));
     image.definitions.insert(at, Command { session, symbol, verdict, action });
 }
 

@@ -5,14 +5,15 @@
 
 use super::definitions::DefineSymbol;
 use super::operator::{
-    BreakTrade, CorrectTrade, ImportOrder, PlanState, RunTimers, SetDurability, SetRisk, TradingDay,
+    BreakTrade, ChangeSymbol, CorrectTrade, ImportOrder, PlanState, RunTimers, SetDurability,
+    SetRisk, SetState, TradingDay,
 };
 use super::orders::{
     Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel, Modify, NamedSpecialTerms,
     NamedTerms, ReplaceTerms, SpecialTerms,
 };
 use super::{Action, Command, Definition};
-use crate::domain::{Peg, PostOnly, Price, RiskScope, SymbolId, TimeInForce};
+use crate::domain::{Nanos, Peg, PostOnly, Price, RiskScope, SymbolId, TimeInForce};
 use crate::field::{Field, Out, Value};
 
 impl Command {
@@ -249,6 +250,40 @@ impl MassCancel {
         }
         if let Some(firm) = self.firm {
             sink(Field::OfFirm, firm.into());
+        }
+    }
+}
+
+impl SetState {
+    pub(crate) fn fields(&self, command: &Command, sink: Out) {
+        sink(Field::Symbol, command.symbol.into());
+        sink(Field::State, self.state.into());
+        if self.collar_off {
+            sink(Field::Collar, Value::Word("off"));
+        }
+    }
+}
+
+impl ChangeSymbol {
+    pub(crate) fn fields(&self, command: &Command, sink: Out) {
+        sink(Field::Symbol, command.symbol.into());
+        if let Some(tick) = self.tick {
+            sink(Field::Tick, tick.into());
+        }
+        if let Some(lot) = self.lot {
+            sink(Field::Lot, lot.into());
+        }
+        let extension_ms = self.extension.map(|Nanos(extension)| extension / 1_000_000);
+        let numbers = [
+            (Field::CollarBps, self.collar_bps.map(u64::from)),
+            (Field::AuctionCollarBps, self.auction_collar_bps.map(u64::from)),
+            (Field::ExtensionMs, extension_ms),
+            (Field::Extensions, self.extensions.map(u64::from)),
+        ];
+        for (field, number) in numbers {
+            if let Some(number) = number {
+                sink(field, number.into());
+            }
         }
     }
 }

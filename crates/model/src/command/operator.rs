@@ -3,10 +3,10 @@
 
 use super::client_fields::ClientFields;
 use super::orders::Enter;
-use super::stored::body;
+use super::stored::{Stored, body};
 use crate::domain::{
     DayEvent, FirmId, MatchNumber, MoveStep, Nanos, OrderId, PartitionId, Price, Quantity,
-    RiskScope, SessionId, SymbolState,
+    RiskScope, SessionId, SymbolState, Tick,
 };
 use crate::durability::Durability;
 use crate::report::Moved;
@@ -32,9 +32,18 @@ body! {
 body! {
     /// State of the symbol `Command::symbol`; if the state ends a call, the call's auction trades
     /// first.
-    pub SetState about symbol {
+    pub SetState {
         /// State from this command on.
-        state: SymbolState = State,
+        state: SymbolState,
+        /// True if the auction that the command causes trades without the auction collar.
+        collar_off: bool,
+    }
+}
+
+impl SetState {
+    /// Creates the change to a state within the auction collar.
+    pub const fn to(state: SymbolState) -> Self {
+        SetState { state, collar_off: false }
     }
 }
 
@@ -108,6 +117,96 @@ body! {
         restricted: bool = Restricted,
         /// True if a trade ten percent or more below the prior close will restrict short sales.
         automatic: bool = Automatic,
+    }
+}
+
+body! {
+    /// Prior close and last price of the symbol `Command::symbol`.
+    #[derive(Default)]
+    pub SetReference about symbol {
+        /// Prior close from this command on; 0 leaves it as it is.
+        prior_close: Price = PriorClose unless Price(0),
+        /// Last price from this command on; 0 leaves it as it is.
+        last: Price = Last unless Price(0),
+    }
+}
+
+/// New settings of the symbol `Command::symbol`, which has no live order. A setting of `None` stays
+/// as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeSymbol {
+    /// Price of one tick, in units of the currency.
+    pub tick: Option<Tick>,
+    /// Lot: quantities are multiples of it; at least 1.
+    pub lot: Option<Quantity>,
+    /// Collar of market orders, in basis points; 0 for no limit.
+    pub collar_bps: Option<u32>,
+    /// Greatest distance of an auction price from the reference price, in basis points; 0 for no
+    /// limit.
+    pub auction_collar_bps: Option<u32>,
+    /// Time by which a call is extended if its auction price would be outside the auction collar.
+    pub extension: Option<Nanos>,
+    /// Greatest number of extensions of one call.
+    pub extensions: Option<u32>,
+}
+
+body! {
+    /// Bytes of a [`ChangeSymbol`].
+    pub(crate) ChangeSymbolBody {
+        tick: Tick,
+        lot: Quantity,
+        extension: Nanos,
+        collar_bps: u32,
+        auction_collar_bps: u32,
+        extensions: u32,
+        tick_is_given: bool,
+        lot_is_given: bool,
+        extension_is_given: bool,
+        collar_is_given: bool,
+        auction_collar_is_given: bool,
+        extensions_are_given: bool,
+    }
+}
+
+impl Stored for ChangeSymbol {
+    type Bytes = <ChangeSymbolBody as Stored>::Bytes;
+
+    fn store(self) -> Self::Bytes {
+        let body = ChangeSymbolBody {
+            tick: self.tick.unwrap_or(Tick { mantissa: 0, scale: 0 }),
+            lot: self.lot.unwrap_or_default(),
+            extension: self.extension.unwrap_or_default(),
+            collar_bps: self.collar_bps.unwrap_or_default(),
+            auction_collar_bps: self.auction_collar_bps.unwrap_or_default(),
+            extensions: self.extensions.unwrap_or_default(),
+            tick_is_given: self.tick.is_some(),
+            lot_is_given: self.lot.is_some(),
+            extension_is_given: self.extension.is_some(),
+            collar_is_given: self.collar_bps.is_some(),
+            auction_collar_is_given: self.auction_collar_bps.is_some(),
+            extensions_are_given: self.extensions.is_some(),
+        };
+        body.store()
+    }
+
+    fn load(bytes: Self::Bytes) -> Option<Self> {
+        let body = ChangeSymbolBody::load(bytes)?;
+        Some(ChangeSymbol {
+            tick: body.tick_is_given.then_some(body.tick),
+            lot: body.lot_is_given.then_some(body.lot),
+            collar_bps: body.collar_is_given.then_some(body.collar_bps),
+            auction_collar_bps: body.auction_collar_is_given.then_some(body.auction_collar_bps),
+            extension: body.extension_is_given.then_some(body.extension),
+            extensions: body.extensions_are_given.then_some(body.extensions),
+        })
+    }
+}
+
+body! {
+    /// Cap on the waves of stops of the symbol `Command::symbol`.
+    pub SetStopWaves about symbol {
+        /// Greatest number of waves that one command may set off; at least 1.
+        waves_max: u32 = WavesMax,
     }
 }
 

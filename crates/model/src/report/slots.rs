@@ -7,7 +7,7 @@
 //!  flags: bit 0 last report, bits 1 and 2 slots, bit 3 hidden order, bits 4 to 7 slot
 //! ```
 
-use super::{ExportedTerms, Moved, Report};
+use super::{AuctionLimits, ExportedTerms, Moved, Report};
 use crate::domain::{
     Auction, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Nanos, OrderId, OrderNumber,
     PartitionId, PostOnly, Price, Quantity, SelfTrade, SymbolState, TimeInForce,
@@ -149,6 +149,18 @@ impl Packed for u32 {
     }
 }
 
+impl Packed for u8 {
+    #[inline(always)]
+    fn pack(self) -> u64 {
+        self.into()
+    }
+
+    #[inline(always)]
+    fn unpack(word: u64) -> Self {
+        word as u8
+    }
+}
+
 impl Packed for bool {
     #[inline(always)]
     fn pack(self) -> u64 {
@@ -180,6 +192,16 @@ impl Packed for Option<Moved> {
         let partition = PartitionId((word >> 8) as u16);
         let step = MoveStep::from_code(word as u8)?;
         Some(Moved { step, partition, version: (word >> 32) as u32 })
+    }
+}
+
+impl Packed for AuctionLimits {
+    fn pack(self) -> u64 {
+        u64::from(self.collar_bps) << 32 | u64::from(self.extensions)
+    }
+
+    fn unpack(word: u64) -> Self {
+        AuctionLimits { collar_bps: (word >> 32) as u32, extensions: word as u32 }
     }
 }
 

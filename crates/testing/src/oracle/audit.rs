@@ -584,6 +584,10 @@ impl Audit {
                     law!(r.reason != Reason::Busy || was_left || is_verdict, r);
                     law!(self.changes_nothing_else(done, reports_left.as_slice()), r);
                 }
+                Body::ReferenceSet(_)
+                | Body::CallExtended(_)
+                | Body::SymbolChanged(_)
+                | Body::StopWavesSet(_) => {}
                 Body::Defined(_)
                 | Body::DurabilitySet(_)
                 | Body::OrderEntrySet(_)

@@ -106,7 +106,7 @@ impl Naive {
                 self.modify(command, id, side, quantity)
             }
             Action::MassCancel(filter) => self.mass_cancel(command, filter),
-            Action::Operator(OperatorCommand::SetState(SetState { state })) => {
+            Action::Operator(OperatorCommand::SetState(SetState { state, .. })) => {
                 self.set_state(command, state)
             }
             Action::Operator(OperatorCommand::TradingDay(TradingDay { event })) => {
@@ -131,6 +131,11 @@ impl Naive {
             })) => {
                 self.set_short_sale(command, restricted, automatic);
             }
+            Action::Operator(
+                OperatorCommand::SetReference(_)
+                | OperatorCommand::ChangeSymbol(_)
+                | OperatorCommand::SetStopWaves(_),
+            ) => self.reject(command, OrderId(0), Side::Buy, Reason::Unsupported),
             Action::Operator(OperatorCommand::SetRisk(risk)) => {
                 self.answer(command, OrderId(0), RiskSet { firm: risk.firm });
             }

@@ -145,7 +145,7 @@ fn a_cascade_of_stops_ends_after_a_hundred_waves() {
         }
     }
     commands.push(enter(Side::Buy, 1));
-    commands.push(Action::from(SetState { state: SymbolState::Open }));
+    commands.push(Action::from(SetState::to(SymbolState::Open)));
     let mut last = [const { vec![] }; 2];
     run(&numbered(commands), |_, _, reports| {
         last.rotate_left(1);

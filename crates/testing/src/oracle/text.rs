@@ -117,6 +117,10 @@ fn body(body: Body) -> (String, String) {
         Body::LimitState(state) => state.stands.into(),
         Body::Quoted(quoted) => quoted.offer.0 as u64,
         Body::ShortSaleSet(set) => u64::from(set.restricted) + 2 * u64::from(set.automatic),
+        Body::ReferenceSet(set) => set.last.0 as u64,
+        Body::CallExtended(extended) => extended.until.0,
+        Body::SymbolChanged(changed) => return (format!(" {changed:?}"), String::new()),
+        Body::StopWavesSet(set) => set.waves_max.into(),
         Body::Accepted(Accepted { stop: None })
         | Body::Restated(_)
         | Body::MassCanceled(_)

@@ -11,7 +11,7 @@ use ringside_model::domain::{FirmId, Nanos, Price, RiskScope, SessionId, SymbolI
 use ringside_model::field::FieldSource;
 use ringside_model::reason::Reason;
 
-const STATE: u128 = set(&[Field::Symbol, Field::State]);
+const STATE: u128 = set(&[Field::Symbol, Field::State, Field::Collar]);
 const PLAN: u128 = set(&[Field::Symbol, Field::State, Field::At, Field::RandomMs, Field::Seed]);
 const TICK: u128 = set(&[Field::Symbol]);
 const BANDS: u128 =
@@ -38,7 +38,10 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         fields.allow("state", STATE)?;
         let symbol = self.named_symbol(fields)?;
         let state = fields.required(Field::State, fields.word::<SymbolState>(Field::State)?)?;
-        self.say_of(symbol, Ok(Action::from(SetState { state })));
+        let collar_off =
+            fields.word_of(Field::Collar, [("off", true), ("on", false)].into_iter())?;
+        let collar_off = collar_off.unwrap_or(false);
+        self.say_of(symbol, Ok(Action::from(SetState { state, collar_off })));
         Ok(())
     }
 
@@ -157,13 +160,17 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     }
 
     /// Returns the symbol that a line names; `SymbolId::NONE` if it is unknown.
-    fn named_symbol(&self, fields: &Fields) -> Result<SymbolId, Fault> {
+    pub(super) fn named_symbol(&self, fields: &Fields) -> Result<SymbolId, Fault> {
         let name = required_name(fields, Field::Symbol)?;
         Ok(self.directory.numbers().symbol_id(name).unwrap_or(SymbolId::NONE))
     }
 
     /// Returns the price in ticks; 0 if the price is zero or left out.
-    fn price_or_none(&self, symbol: SymbolId, price: Option<Decimal>) -> Result<Price, Reason> {
+    pub(super) fn price_or_none(
+        &self,
+        symbol: SymbolId,
+        price: Option<Decimal>,
+    ) -> Result<Price, Reason> {
         match price {
             Some(price) if !price.is_zero() => self.ticks(symbol, price),
             _ => Ok(Price(0)),
@@ -171,7 +178,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     }
 
     /// Sends an operator's action on a symbol, or the reason why it is impossible.
-    fn say_of(&mut self, symbol: SymbolId, action: Result<Action, Reason>) {
+    pub(super) fn say_of(&mut self, symbol: SymbolId, action: Result<Action, Reason>) {
         let (verdict, action) = match action {
             _ if symbol == SymbolId::NONE => {
                 (Reason::UnknownSymbol, action.unwrap_or(Action::from(RunTimers)))

@@ -2,8 +2,8 @@
 //!
 //! A line is read and checked as a whole before its first command goes out. `orders.rs` has the
 //! lines about orders, `definitions.rs` those that define names, `moves.rs` those that move symbols
-//! between partitions, `market.rs` those that protect the market of a symbol, `operator_lines.rs`
-//! the rest.
+//! between partitions, `market.rs` those that protect the market of a symbol, `reference.rs` those
+//! about its reference data, `operator_lines.rs` the rest.
 
 use super::fields::{Decimal, Fault, Field, Fields};
 use crate::gateway::admission::Admission;
@@ -40,6 +40,9 @@ pub(super) fn run(
         "quote" => venue.set_quote(fields),
         "short_sale" => venue.set_short_sale(fields),
         "risk" => venue.set_risk(fields),
+        "reference" => venue.set_reference(fields),
+        "change_symbol" => venue.change_symbol(fields),
+        "stop_waves" => venue.set_stop_waves(fields),
         "break_trade" => venue.break_trade(fields),
         "correct_trade" => venue.correct_trade(fields),
         "durability" => venue.set_durability(fields),

@@ -145,7 +145,7 @@ fn mass_cancel(filter: MassCancel) -> Do {
 }
 
 fn state(state: SymbolState) -> Do {
-    act(Action::from(SetState { state })).session(0)
+    act(Action::from(SetState::to(state))).session(0)
 }
 
 /// Lets time pass until `seconds` after the command before.
