@@ -30,6 +30,8 @@ pub(super) struct Book {
     last: i64,
     /// Hash of symbol and definition.
     identity: u128,
+    /// Index of the definition among those of the engine.
+    definition: usize,
     /// Ladders of bids and offers, by [`side_index`].
     pub sides: [Ladder; 2],
 }
@@ -47,33 +49,54 @@ pub(super) fn key_of(buy: bool, price: i64) -> i64 {
     if buy { price.wrapping_neg() } else { price }
 }
 
+/// Returns the hash of a symbol and its definition.
+fn identity(symbol: SymbolId, definition: &DefineSymbol) -> u128 {
+    let mut name = [0; 16];
+    let text = definition.name.as_str().as_bytes();
+    name[..text.len()].copy_from_slice(text);
+    let [low, high] = [0, 8].map(|at| u64::from_le_bytes(name[at..at + 8].try_into().unwrap()));
+    let tick = definition.tick.mantissa.rotate_left(32) ^ u64::from(definition.tick.scale);
+    let (collar, reference) = (definition.collar_bps.into(), definition.reference.0 as u64);
+    let symbol_word = u64::MAX - u64::from(symbol.0);
+    let name_word = low ^ high.rotate_left(19);
+    hash::of_fields([symbol_word, definition.lot.0, collar, reference, name_word, tick])
+}
+
 impl Book {
-    pub(crate) fn new(symbol: SymbolId, definition: &DefineSymbol) -> Self {
-        let mut name = [0; 16];
-        let text = definition.name.as_str().as_bytes();
-        name[..text.len()].copy_from_slice(text);
-        let [low, high] = [0, 8].map(|at| u64::from_le_bytes(name[at..at + 8].try_into().unwrap()));
-        let tick = definition.tick.mantissa.rotate_left(32) ^ u64::from(definition.tick.scale);
-        let lot = definition.lot.0;
-        let (collar_bps, reference) = (definition.collar_bps, definition.reference.0);
-        let symbol_word = u64::MAX - u64::from(symbol.0);
-        let terms = [u64::from(collar_bps), reference as u64];
-        let name_word = low ^ high.rotate_left(19);
+    /// Creates the book of a definition; `place` is its index among those of the engine.
+    pub(crate) fn new(symbol: SymbolId, definition: &DefineSymbol, place: usize) -> Self {
         Book {
             symbol,
-            lot,
-            lot_to_enter: lot,
+            lot: definition.lot.0,
+            lot_to_enter: definition.lot.0,
             state: SymbolState::Open,
             is_day_over: false,
             is_guarded: false,
             has_terms: false,
             owes: false,
-            collar_bps,
-            reference,
+            collar_bps: definition.collar_bps,
+            reference: definition.reference.0,
             last: 0,
-            identity: hash::of_fields([symbol_word, lot, terms[0], terms[1], name_word, tick]),
+            identity: identity(symbol, definition),
+            definition: place,
             sides: [Ladder::new(), Ladder::new()],
         }
+    }
+
+    /// Takes over the present values of the definition; returns the change of the state hash.
+    pub(crate) fn redefine(&mut self, definition: &DefineSymbol) -> u128 {
+        let before = self.hash();
+        self.lot = definition.lot.0;
+        self.collar_bps = definition.collar_bps;
+        self.reference = definition.reference.0;
+        self.identity = identity(self.symbol, definition);
+        self.choose_way();
+        self.hash().wrapping_sub(before)
+    }
+
+    /// Returns the index of the definition among those of the engine.
+    pub(crate) fn definition(&self) -> usize {
+        self.definition
     }
 
     /// Returns the part of the state hash of an open book, without its orders.

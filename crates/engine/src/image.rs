@@ -7,6 +7,7 @@ use super::attributes::Attributes;
 use super::bands::BandTimer;
 use super::icebergs::Reserve;
 use super::orders::Order;
+use super::settings::SettingsImage;
 use super::side_tables::{OrderKey, Row, SideTables, Table};
 use super::special::KeptTerms;
 use super::stops::{ElectedLimit, ReachedPlace};
@@ -22,7 +23,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 /// State of the books after a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// Accepted definitions: firms, sessions, symbols. Then the steps of symbols that are not
+    /// Accepted definitions, with the present settings of the symbols: firms, sessions, symbols. Then the steps of symbols that are not
     /// traded here, the states of symbols that are not open, the scheduled next states, price
     /// bands, reference quotes and short sale restrictions. Each group is sorted by number.
     pub definitions: Vec<Command>,
@@ -46,6 +47,8 @@ pub struct Image {
     pub band_timers: Vec<BandTimer>,
     /// Special terms of orders, by symbol and number.
     pub terms: Vec<TermsImage>,
+    /// Settings of symbols beside their definitions, by symbol.
+    pub settings: Vec<SettingsImage>,
     /// Work that symbols owe, by symbol.
     pub owed: Vec<OwedImage>,
 }
@@ -187,7 +190,7 @@ macro_rules! rows_of_symbols {
     )*};
 }
 
-rows_of_symbols!(BandTimer, OwedImage);
+rows_of_symbols!(BandTimer, OwedImage, SettingsImage);
 
 /// Implements [`ImageRow`] for rows that belong to an order.
 macro_rules! rows_of_orders {
@@ -231,6 +234,7 @@ impl Image {
             merge(&mut venue.reserves, shard.reserves);
             merge(&mut venue.band_timers, shard.band_timers);
             merge(&mut venue.terms, shard.terms);
+            merge(&mut venue.settings, shard.settings);
             merge(&mut venue.owed, shard.owed);
         }
         venue
@@ -248,6 +252,7 @@ impl Image {
             reserves: part(&self.reserves, shard),
             band_timers: part(&self.band_timers, shard),
             terms: part(&self.terms, shard),
+            settings: part(&self.settings, shard),
             owed: part(&self.owed, shard),
         }
     }
@@ -338,6 +343,12 @@ impl Engine {
                 since,
                 terms: asked,
             }),
+            settings: self
+                .tables
+                .settings
+                .iter()
+                .map(|(symbol, settings)| SettingsImage::of(symbol, settings))
+                .collect(),
             owed: self
                 .tables
                 .owed

@@ -39,6 +39,7 @@
 //!   an order that trades a quantity or nothing, `pegs.rs` pegs, `reprice.rs` resting orders that
 //!   get another limit.
 //! - `side_tables.rs` keeps the rare state of symbols and orders, and its part of the state hash.
+//! - `settings.rs` has the settings of a symbol that commands change.
 //! - `market.rs` has guarded symbols: `bands.rs` price bands, `short_sale.rs` the short sale price
 //!   test.
 //! - `work.rs` bounds the work of a command; the next command goes on with what is left.
@@ -76,6 +77,7 @@ mod replace;
 mod reprice;
 mod reserved;
 mod restore;
+mod settings;
 mod short_sale;
 mod side_tables;
 mod special;
@@ -114,6 +116,7 @@ pub use ringside_model::domain::{
 pub use ringside_model::reason::Reason;
 use ringside_model::report::{Accepted, Canceled, Rejected, Subject};
 pub use ringside_model::report::{Body, Report, ReportKind, ReportSink};
+pub use settings::SettingsImage;
 use side_tables::SideTables;
 use special::{Expiries, Pegs};
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -154,7 +154,8 @@ impl Engine {
             || self.reserves_of(symbol).next().is_some()
             || self.has_terms(symbol)
             || self.tables.plans.has(symbol)
-            || self.tables.markets.has(symbol);
+            || self.tables.markets.has(symbol)
+            || self.tables.settings.has(symbol);
         if state.is_some_and(|state| state != SymbolState::Open || has_more) {
             return Err(Reason::CannotMove);
         }

@@ -279,7 +279,7 @@ impl Engine {
             Beside::Nothing => unreachable!("a plain order takes the fast path"),
             Beside::Stop(limit) => {
                 self.wait_for_trade(order, price, limit);
-                return self.elect_by_last(at, book, sink);
+                return self.elect_by_last(at, book, (order, price), sink);
             }
             Beside::Slices(display) => self.begin_reserve(&order, display),
             Beside::Terms(terms) => self.begin_terms(&order, Some(terms)),

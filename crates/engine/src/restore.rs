@@ -9,6 +9,7 @@ use super::image::{
     Image, ImageRow, OrderImage, ReachedImage, ReserveImage, StopLimit, TermsImage,
 };
 use super::orders::Order;
+use super::settings::SettingsImage;
 use super::special::KeptTerms;
 use super::work::OwedImage;
 use ringside_model::command::{Action, Command, OperatorCommand};
@@ -112,6 +113,7 @@ impl Engine {
         engine.restore_definitions(&image.definitions)?;
         engine.restore_day(image.is_day_over)?;
         engine.restore_last_prices(&image.last_prices)?;
+        engine.restore_all_settings(&image.settings)?;
         engine.restore_owed(&image.owed)?;
         engine.restore_orders(image)?;
         engine.restore_band_timers(&image.band_timers)?;
@@ -153,6 +155,14 @@ impl Engine {
         Ok(())
     }
 
+    fn restore_all_settings(&mut self, settings: &[SettingsImage]) -> Result<(), ImageError> {
+        check_places("settings", settings)?;
+        match settings.iter().find(|row| !self.restore_settings(row)) {
+            Some(row) => Err(ImageError(format!("symbol {} cannot be set so", row.symbol))),
+            None => Ok(()),
+        }
+    }
+
     fn restore_owed(&mut self, owed: &[OwedImage]) -> Result<(), ImageError> {
         check_places("symbols that owe work", owed)?;
         for row in owed {
@@ -173,8 +183,7 @@ impl Engine {
             let book = book.filter(|_| price >= 1).ok_or_else(|| {
                 ImageError(format!("{price} cannot be the last price of symbol {symbol}"))
             })?;
-            let change = self.books[book].set_last(price);
-            self.books_hash = self.books_hash.wrapping_add(change);
+            self.set_last(book, price);
         }
         Ok(())
     }
@@ -374,7 +383,7 @@ impl Engine {
         if has_no_stop_terms {
             return Err("it has terms that no stop has");
         }
-        let (last, is_open) = (self.books[book].last(), self.books[book].is_open());
+        let is_open = self.books[book].is_open();
         let symbol = SymbolId(order.symbol);
         if let Some(ReachedImage { place, .. }) = rows.reached {
             let waits = !is_open || self.books[book].owes();
@@ -386,10 +395,6 @@ impl Engine {
             return Ok(());
         }
         self.wait_for_trade(order, stop, limit.unwrap_or(0));
-        let trades = is_open && !self.books[book].owes();
-        if trades && last != 0 && self.first_reached(symbol, Some((last, last))).is_some() {
-            return Err("it is a stop that the last trade has reached");
-        }
         Ok(())
     }
 }

@@ -10,6 +10,9 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{ReportSink, ShortSaleSet};
 use ringside_planted::{Bug, planted};
 
+/// Days on which an automatic restriction holds: the one on which it begins, and the next.
+const RESTRICTED_DAYS: u32 = 2;
+
 /// Short sale setting of a symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ShortSale {
@@ -34,14 +37,37 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         if let Some(book) = self.book_to_change(at, sink) {
-            self.restrict(book, short_sale, sink);
+            self.restrict(book, short_sale, 0, sink);
         }
     }
 
-    fn restrict(&mut self, book: usize, short_sale: ShortSale, sink: &mut impl ReportSink) {
+    /// Sets the restriction, which ends after so many ends of days; 0 for one without an end.
+    fn restrict(
+        &mut self,
+        book: usize,
+        short_sale: ShortSale,
+        days: u32,
+        sink: &mut impl ReportSink,
+    ) {
+        let symbol = self.books[book].symbol();
         self.change_market(book, |market| market.short_sale = short_sale);
+        self.change_settings(symbol, |settings| settings.restricted_days = days);
         let ShortSale { restricted, automatic } = short_sale;
-        sink.report(ShortSaleSet { restricted, automatic }.about(self.books[book].symbol()));
+        sink.report(ShortSaleSet { restricted, automatic }.about(symbol));
+    }
+
+    /// Counts the end of a day; lifts an automatic restriction that has lasted for the day after its
+    /// own.
+    pub(super) fn count_restricted_day(&mut self, book: usize, sink: &mut impl ReportSink) {
+        let symbol = self.books[book].symbol();
+        match self.settings(symbol).restricted_days {
+            0 => {}
+            1 => {
+                let short_sale = self.market(symbol).short_sale;
+                self.restrict(book, ShortSale { restricted: false, ..short_sale }, 0, sink);
+            }
+            _ => self.change_settings(symbol, |settings| settings.restricted_days -= 1),
+        }
     }
 
     /// Returns the limit of an order under the test: as given, or one tick above the best bid, or a
@@ -109,6 +135,7 @@ impl Engine {
             return;
         }
         let short_sale = self.market(self.books[book].symbol()).short_sale;
-        self.restrict(book, ShortSale { restricted: true, ..short_sale }, sink);
+        let short_sale = ShortSale { restricted: true, ..short_sale };
+        self.restrict(book, short_sale, RESTRICTED_DAYS, sink);
     }
 }

@@ -4,6 +4,7 @@
 use super::icebergs::Reserve;
 use super::market::Market;
 use super::moves::{Away, Waiting};
+use super::settings::Settings;
 use super::special::KeptTerms;
 use super::stops::{ElectedLimit, ReachedPlace};
 use super::work::Step;
@@ -23,6 +24,8 @@ pub(super) struct SideTables {
     pub markets: Table<Market>,
     /// Scheduled next states of symbols.
     pub plans: Table<PlanState>,
+    /// Settings of symbols beside their definitions.
+    pub settings: Table<Settings>,
     /// Work that symbols owe.
     pub owed: Table<Step>,
     /// Limits of the stops that have one.
@@ -38,10 +41,10 @@ pub(super) struct SideTables {
 impl SideTables {
     /// Returns the tables' part of the state hash.
     pub(crate) fn hash(&self) -> u128 {
-        let SideTables { away, waiting, markets, plans, owed, .. } = self;
+        let SideTables { away, waiting, markets, plans, settings, owed, .. } = self;
         let SideTables { limits, reached, reserves, terms, .. } = self;
-        let of_symbols = [away.hash, waiting.hash, markets.hash, plans.hash, owed.hash];
-        let of_orders = [limits.hash, reached.hash, reserves.hash, terms.hash];
+        let of_symbols = [away.hash, markets.hash, plans.hash, settings.hash, owed.hash];
+        let of_orders = [waiting.hash, limits.hash, reached.hash, reserves.hash, terms.hash];
         of_symbols.into_iter().chain(of_orders).fold(0, u128::wrapping_add)
     }
 }

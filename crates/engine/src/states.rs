@@ -349,8 +349,7 @@ impl Engine {
             return true;
         }
         traded.add(price, price);
-        let change = self.books[book].set_last(price);
-        self.books_hash = self.books_hash.wrapping_add(change);
+        self.set_last(book, price);
         if self.books[book].is_guarded() {
             self.note_low(book, price);
         }

@@ -27,8 +27,8 @@ use ringside_model::report::{
 use ringside_planted::{Bug, planted};
 use std::collections::BTreeMap;
 
-/// Maximum number of waves in which one command elects stops; if the last one reaches more stops,
-/// these wait and the symbol is halted.
+/// Maximum number of waves in which one command elects stops, for a symbol without another setting;
+/// if the last one reaches more stops, these wait and the symbol is halted.
 pub const WAVES_MAX: u32 = 100;
 
 /// Limit that a stop gets when it is elected. A stop that becomes a market order has none.
@@ -120,7 +120,7 @@ impl Engine {
         let order = Order { attributes: order.attributes.with_stop(true), ..order };
         sink.report(Accepted { stop: Some(enter.price) }.about(whole(&order, stop.0)));
         self.wait_for_trade(order, stop.0, enter.price.0);
-        self.elect_by_last(at, book, sink);
+        self.elect_by_last(at, book, (order, stop.0), sink);
     }
 
     /// Checks a new stop; returns the index of its book.
@@ -150,18 +150,33 @@ impl Engine {
         }
     }
 
-    /// Elects the stops that the last price has reached, when a stop enters.
+    /// Elects a stop that has just entered if the last price has reached it. An older stop waits for a
+    /// trade even if the operator has set a last price beyond it.
     pub(super) fn elect_by_last(
         &mut self,
         at: &Sequenced,
         book: usize,
+        (order, stop): (Order, i64),
         sink: &mut impl ReportSink,
     ) {
-        let mut traded = self.done;
-        let last = self.books[book].last();
-        if last != 0 {
-            traded.add(last, last);
+        let (symbol, last) = (SymbolId(order.symbol), self.books[book].last());
+        let is_reached = if order.attributes.is_buy() { last >= stop } else { last <= stop };
+        if last == 0 || !is_reached || planted(Bug::StopsNotElected) {
+            return;
         }
+        let (session, id) = (SessionId(order.session), OrderId(order.id));
+        let slot = self.orders.find(self.orders.bucket(session, id), session, id);
+        let mut traded = self.done;
+        let has_wave = traded.waves < self.settings(symbol).waves_max;
+        if !self.books[book].is_open() || !has_wave {
+            self.queue_reached(slot, sink);
+            if self.books[book].is_open() {
+                self.halt_cascade(book, symbol, sink);
+            }
+            return;
+        }
+        traded.waves += 1;
+        self.enter_elected(at, book, slot, &mut traded, sink);
         self.elect(at, book, traded, sink);
     }
 
@@ -193,7 +208,7 @@ impl Engine {
             if !is_queue && self.first_reached(symbol, span).is_none() {
                 break;
             }
-            if traded.waves == WAVES_MAX {
+            if traded.waves >= self.settings(symbol).waves_max {
                 self.reach(symbol, span, sink);
                 self.halt_cascade(book, symbol, sink);
                 break;
@@ -235,18 +250,22 @@ impl Engine {
             return;
         }
         while let Some(slot) = self.first_reached(symbol, span) {
-            let waiting = *self.orders.get(slot);
-            let stop = self.levels.get(waiting.level).price();
-            let bucket = self.orders.bucket(SessionId(waiting.session), OrderId(waiting.id));
-            self.remove_resting(slot, bucket, stop);
-            let attributes = waiting.attributes.with_reached();
-            let order = Order { attributes, ..waiting };
-            let triggered = Triggered { old_order: OrderNumber(order.number) };
-            sink.report(triggered.about(whole(&order, stop)));
-            let last = self.queue.range((symbol, 0)..=(symbol, u64::MAX)).next_back();
-            let place = last.map_or(1, |(&(_, place), _)| place + 1);
-            self.join_queue(order, stop, place);
+            self.queue_reached(slot, sink);
         }
+    }
+
+    /// Puts a reached stop into the queue of its symbol.
+    fn queue_reached(&mut self, slot: Slot, sink: &mut impl ReportSink) {
+        let waiting = *self.orders.get(slot);
+        let (symbol, stop) = (SymbolId(waiting.symbol), self.levels.get(waiting.level).price());
+        let bucket = self.orders.bucket(SessionId(waiting.session), OrderId(waiting.id));
+        self.remove_resting(slot, bucket, stop);
+        let order = Order { attributes: waiting.attributes.with_reached(), ..waiting };
+        let triggered = Triggered { old_order: OrderNumber(order.number) };
+        sink.report(triggered.about(whole(&order, stop)));
+        let last = self.queue.range((symbol, 0)..=(symbol, u64::MAX)).next_back();
+        let place = last.map_or(1, |(&(_, place), _)| place + 1);
+        self.join_queue(order, stop, place);
     }
 
     /// Puts a reached stop beside the book, at a place of the queue.

@@ -2,6 +2,7 @@
 
 use super::book::Book;
 use super::orders::{Order, Slot};
+use super::settings::has_units;
 use super::short_sale::ShortSale;
 use super::{Engine, SYMBOL_MAX, reject};
 use ringside_model::command::{
@@ -9,7 +10,7 @@ use ringside_model::command::{
     Definition, MassCancel, OperatorCommand, Sequenced, SetDurability, SetOrderEntry, SetShortSale,
     TradeSide,
 };
-use ringside_model::domain::{DayEvent, FirmId, OrderId, Price, Side, SymbolId, Tick, TimeInForce};
+use ringside_model::domain::{DayEvent, FirmId, OrderId, Price, Side, SymbolId, TimeInForce};
 use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{
@@ -46,11 +47,9 @@ impl Engine {
             }
             OperatorCommand::MoveSymbol(ref step) => self.move_symbol(asked, step, sink),
             OperatorCommand::ImportOrder(ref import) => self.import_order(at, import, sink),
-            OperatorCommand::SetReference(_)
-            | OperatorCommand::ChangeSymbol(_)
-            | OperatorCommand::SetStopWaves(_) => {
-                reject(asked, OrderId(0), Side::Buy, Reason::Unsupported, sink);
-            }
+            OperatorCommand::SetReference(ref prices) => self.set_reference(at, prices, sink),
+            OperatorCommand::ChangeSymbol(ref change) => self.change_symbol(at, change, sink),
+            OperatorCommand::SetStopWaves(ref cap) => self.set_stop_waves(at, cap, sink),
             // The node changes its durability mode; the books have no part in it.
             OperatorCommand::SetDurability(SetDurability { durability }) => {
                 answer(asked, OrderId(0), DurabilitySet { durability }, sink);
@@ -131,18 +130,14 @@ impl Engine {
     }
 
     fn define_symbol(&mut self, symbol: SymbolId, d: &DefineSymbol) -> Result<(), Reason> {
-        let valid = (1..=SYMBOL_MAX).contains(&symbol.0)
-            && d.lot.0 > 0
-            && d.tick.mantissa > 0
-            && d.tick.scale <= Tick::SCALE_MAX
-            && d.reference >= Price(0);
+        let valid = (1..=SYMBOL_MAX).contains(&symbol.0) && has_units(d) && d.reference >= Price(0);
         if !valid {
             return Err(Reason::InvalidDefinition);
         }
         if self.book_index(symbol).is_some() || self.tables.away.has(symbol) {
             return Err(Reason::DuplicateName);
         }
-        let mut book = Book::new(symbol, d);
+        let mut book = Book::new(symbol, d, self.definitions.len());
         let of_day = book.set_day_over(self.is_day_over);
         self.books_hash = self.books_hash.wrapping_add(book.hash()).wrapping_add(of_day);
         self.books.push(book);
@@ -267,6 +262,7 @@ impl Engine {
             self.cancel_covered(covered, Reason::Expired, sink);
             self.set_day_over_of(book, true);
             self.end_day_of(book, sink);
+            self.count_restricted_day(book, sink);
             self.look_after(symbol, at.time, sink);
         }
         self.set_day_over(true);

@@ -545,6 +545,21 @@ impl Tick {
         i64::try_from(value / unit).map(Price).map_err(|_| DecimalError::OutOfRange)
     }
 
+    /// Converts a price to the nearest price of another tick; half a tick rounds up. A positive price
+    /// stays one: 1 at least, and the greatest price at most.
+    pub fn nearest(self, price: Price, other: Tick) -> Price {
+        let Ok(ticks @ 1..) = u64::try_from(price.0) else { return price };
+        let pow = |digits: u8| 10u128.pow(digits.into());
+        let value = u128::from(ticks) * u128::from(self.mantissa);
+        let unit = u128::from(other.mantissa) * pow(self.scale.saturating_sub(other.scale));
+        let factor = pow(other.scale.saturating_sub(self.scale));
+        // Either the unit or the factor has a power of ten, so the rest times the factor fits.
+        let rest = value % unit * factor;
+        let whole = (value / unit).saturating_mul(factor).saturating_add(rest / unit);
+        let rounded = whole.saturating_add(u128::from(rest % unit >= unit.div_ceil(2)));
+        Price(i64::try_from(rounded).unwrap_or(i64::MAX).max(1))
+    }
+
     /// Returns the price as an exact decimal with all digits of the tick.
     pub fn decimal(self, price: Price) -> String {
         let value = i128::from(price.0) * i128::from(self.mantissa);
@@ -607,6 +622,28 @@ mod tests {
         assert_eq!(five.ticks("16"), Err(DecimalError::OffTick));
         assert_eq!(Tick::parse("0"), None);
         assert_eq!(Tick::parse("-0.01"), None);
+    }
+
+    #[test]
+    fn prices_become_those_of_another_tick() {
+        let cent = Tick::parse("0.01").unwrap();
+        let nearest =
+            |price: i64, tick: &str| cent.nearest(Price(price), Tick::parse(tick).unwrap()).0;
+        assert_eq!([12, 13, 1, 0].map(|price| nearest(price, "0.05")), [2, 3, 1, 0]);
+        assert_eq!([1, 3, 18705].map(|price| nearest(price, "0.001")), [10, 30, 187_050]);
+        assert_eq!(
+            [4, 5, 15].map(|price| nearest(price, "0.1")),
+            [1, 1, 2],
+            "half a tick rounds up"
+        );
+        assert_eq!([25, 62, 63].map(|price| nearest(price, "0.25")), [1, 2, 3]);
+        assert_eq!(nearest(i64::MAX, "0.000000000001"), i64::MAX);
+        let most = Tick { mantissa: u64::MAX, scale: 0 };
+        let least = Tick { mantissa: 1, scale: Tick::SCALE_MAX };
+        assert_eq!(most.nearest(Price(i64::MAX), least), Price(i64::MAX));
+        assert_eq!(least.nearest(Price(i64::MAX), most), Price(1));
+        assert_eq!(most.nearest(Price(i64::MAX), most), Price(i64::MAX));
+        assert_eq!(least.nearest(Price(1_500_000_000_000), Tick::parse("1").unwrap()), Price(2));
     }
 
     #[test]

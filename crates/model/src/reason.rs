@@ -133,7 +133,7 @@ reasons! {
     RiskRate = 72 "risk_rate", Reject(0x0028), fix 99, "More orders a second than a risk limit lets.";
     Killed = 73 "killed", Reject(0x8049), fix 3, "A kill switch lets no order in.";
     PriceBand = 74 "price_band", Cancel('K'), fix 0, "Its limit is beyond a price band, and it asked not to be re-priced.";
-    CannotMove = 75 "cannot_move", Reject(0x804B), fix 99, "The symbol has what does not move with it: a state but open, a plan, bands, a quote, a short sale setting, or orders other than plain limit orders.";
+    CannotMove = 75 "cannot_move", Reject(0x804B), fix 99, "The symbol has what does not move with it: a state but open, a plan, bands, a quote, a short sale setting, an auction collar, a cap on waves of stops, or orders other than plain limit orders.";
     Busy = 82 "busy", Reject(0x8052), fix 2, "The symbol still has work of an earlier command to do: ask again in a moment.";
     InUse = 83 "in_use", Reject(0x8053), fix 99, "The symbol has live orders: the setting can only change without them.";
 }

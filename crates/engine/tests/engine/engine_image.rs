@@ -3,16 +3,17 @@
 
 use ringside_engine::{
     BandTimer, Engine, Image, OrderImage, ReachedImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit,
-    TermsImage,
+    TermsImage, WAVES_MAX,
 };
 use ringside_model::command::{
-    Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Definition, Display, Enter,
-    EnterIceberg, EnterSpecial, EnterStop, ImportOrder, MoveSymbol, OperatorCommand, PlanState,
-    Sequenced, SetBands, SetQuote, SetState, SpecialTerms, is_venue_wide,
+    Action, Cancel, ChangeSymbol, Command, DefineFirm, DefineSession, DefineSymbol, Definition,
+    Display, Enter, EnterIceberg, EnterSpecial, EnterStop, ImportOrder, MoveSymbol,
+    OperatorCommand, PlanState, Sequenced, SetBands, SetQuote, SetReference, SetShortSale,
+    SetState, SetStopWaves, SpecialTerms, TradingDay, is_venue_wide,
 };
 use ringside_model::domain::{
-    AtBand, AtShortTest, FirmId, MoveStep, Name, Nanos, OrderId, PartitionId, Peg, Price, Quantity,
-    Role, SeqNo, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
+    AtBand, AtShortTest, DayEvent, FirmId, MoveStep, Name, Nanos, OrderId, PartitionId, Peg, Price,
+    Quantity, Role, SeqNo, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
@@ -196,7 +197,63 @@ fn guard(engine: &mut Engine) {
     let bid = bid.expect("it has a bid").price;
     assert!(offer.is_some() && bid > Price(1));
     let bands = SetBands { bps: 1, reference: Price(bid.0 - 1), ..SetBands::default() };
-    engine.apply_batch(&[act(9_000_102, Action::from(bands))], &mut vec![]);
+    let waves = Action::from(SetStopWaves { waves_max: 7 });
+    let set = [act(9_000_102, Action::from(bands)), act(9_000_103, waves)];
+    engine.apply_batch(&set, &mut vec![]);
+}
+
+/// Returns what the last command reports.
+fn reports(engine: &mut Engine, at: u64, symbol: u32, action: Action) -> Vec<Report> {
+    let mut said = vec![];
+    let symbol = SymbolId(symbol);
+    engine.apply_batch(&[command(at, SessionId(0), symbol, action)], &mut said);
+    said
+}
+
+#[test]
+fn settings_and_a_changed_definition_go_on_after_a_restore() {
+    let mut engine = Engine::new(ORDERS);
+    let tick = |text| Tick::parse(text).unwrap();
+    let define = Action::from(DefineSymbol::new(Name::new("A").unwrap(), tick("0.01")));
+    let change = ChangeSymbol {
+        tick: Some(tick("0.05")),
+        lot: Some(Quantity(5)),
+        auction_collar_bps: Some(300),
+        extension: Some(Nanos(1_000)),
+        extensions: Some(2),
+        ..ChangeSymbol::default()
+    };
+    let prices = SetReference { prior_close: Price(102), last: Price(103) };
+    let short_sale = SetShortSale { restricted: false, automatic: true };
+    let fall = Enter::limit(OrderId(1), Side::Buy, Quantity(5), Price(1));
+    let sell = Enter { id: OrderId(2), side: Side::Sell, ..fall };
+    let actions = [
+        define,
+        Action::from(prices),
+        Action::from(change),
+        Action::from(SetStopWaves { waves_max: 7 }),
+        Action::from(short_sale),
+        Action::Enter(fall),
+        Action::Enter(sell),
+    ];
+    for (at, action) in (1..).zip(actions) {
+        let said = reports(&mut engine, at, 1, action);
+        assert!(said.iter().all(|report| report.kind != ReportKind::Rejected), "{said:?}");
+    }
+    let image = engine.image();
+    assert_eq!(image.settings.len(), 1);
+    let mut restored = Engine::restore(ORDERS, &image).unwrap();
+    assert_eq!((restored.image(), restored.state_hash()), (image, engine.state_hash()));
+    let last = Action::from(SetReference { prior_close: Price(0), last: Price(9) });
+    let end = Action::from(TradingDay { event: DayEvent::End });
+    let none = Action::from(ChangeSymbol::default());
+    for (at, (symbol, action)) in (10..).zip([(1, last), (1, none), (0, end), (0, end)]) {
+        let said = reports(&mut restored, at, symbol, action);
+        assert_eq!(said, reports(&mut engine, at, symbol, action));
+        assert!(said.iter().all(|report| report.kind != ReportKind::Rejected), "{said:?}");
+    }
+    assert!(engine.image().settings[0].restricted_days == 0, "the restriction has ended");
+    assert_eq!(restored.state_hash(), engine.state_hash());
 }
 
 #[test]
@@ -265,6 +322,14 @@ fn an_image_that_cannot_be_is_refused() {
             let last = *i.reserves.last().unwrap();
             i.reserves.push(ReserveImage { number: u64::MAX, ..last });
         }),
+        ("settings are not in their order", |i| i.settings.push(i.settings[0])),
+        ("cannot be set so", |i| i.settings[0].symbol = 1 << 32),
+        ("cannot be set so", |i| i.settings[0].waves_max = 0),
+        ("cannot be set so", |i| i.settings[0].waves_max = WAVES_MAX),
+        ("cannot be set so", |i| i.settings[0].auction_collar_bps = 10_001),
+        ("cannot be set so", |i| i.settings[0].restricted_days = 1),
+        ("cannot be set so", |i| i.settings[0].extended = 1),
+        ("cannot be set so", |i| i.settings[0].zero = 1),
         ("reserves are not in their order", |i| i.reserves.push(i.reserves[0])),
         ("shows what no iceberg does", |i| i.reserves[0].display.least = 0),
         ("add up to more", |i| i.reserves[0].left = u64::MAX),

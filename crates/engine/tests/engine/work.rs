@@ -50,7 +50,7 @@ impl Checked {
     }
 
     fn set_state(&mut self, state: SymbolState) -> &[Report] {
-        self.apply(Action::from(SetState { state }))
+        self.apply(Action::from(SetState::to(state)))
     }
 
     /// Checks that the command gave no trade and no place a number twice, or one that the next
@@ -253,7 +253,7 @@ fn an_order_is_refused_while_something_is_left() {
     for (action, left) in [
         (Action::Enter(limit(8, Side::Sell, 90, 1)), 1),
         // The part that the command does itself leaves nothing, but it leaves no work either.
-        (Action::from(SetState { state: SymbolState::Halted }), 0),
+        (Action::from(SetState::to(SymbolState::Halted)), 0),
     ] {
         let last = *venue.apply(action).last().unwrap();
         let entered = venue.count(ReportKind::Entered);

@@ -30,7 +30,8 @@ use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::{BLOCK_IDS, UsedBlock, UsedRows};
 use crate::streams::{Day, PositionsImage, SessionRow, StreamsImage};
 use ringside_engine::{
-    BandTimer, Image, OrderImage, OwedImage, ReachedImage, ReserveImage, StopLimit, TermsImage,
+    BandTimer, Image, OrderImage, OwedImage, ReachedImage, ReserveImage, SettingsImage, StopLimit,
+    TermsImage,
 };
 use ringside_journal::{Identity, LogPlace, Position};
 use ringside_model::command::Command;
@@ -90,7 +91,8 @@ const STREAM_ROWS: u32 = 13;
 const SESSION_ROWS: u32 = 14;
 const TRADED: u32 = 15;
 const OWED: u32 = 16;
-const END: u32 = 17;
+const SETTINGS: u32 = 17;
+const END: u32 = 18;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -126,6 +128,7 @@ impl Snapshot {
         to.section(RESERVES, self.image.reserves.as_bytes())?;
         to.section(TERMS, self.image.terms.as_bytes())?;
         to.section(BAND_TIMERS, self.image.band_timers.as_bytes())?;
+        to.section(SETTINGS, self.image.settings.as_bytes())?;
         to.section(OWED, self.image.owed.as_bytes())?;
         to.section(USED_BLOCKS, self.used_ids.blocks.as_bytes())?;
         to.section(MIXED_SYMBOLS, self.used_ids.symbols.as_bytes())?;
@@ -158,6 +161,7 @@ impl Snapshot {
         let reserves: Vec<ReserveImage> = rows(take(RESERVES)?)?;
         let terms: Vec<TermsImage> = rows(take(TERMS)?)?;
         let band_timers: Vec<BandTimer> = rows(take(BAND_TIMERS)?)?;
+        let settings: Vec<SettingsImage> = rows(take(SETTINGS)?)?;
         let owed: Vec<OwedImage> = rows(take(OWED)?)?;
         let blocks: Vec<UsedBlock> = rows(take(USED_BLOCKS)?)?;
         let symbols: Vec<[u32; BLOCK_IDS]> = rows(take(MIXED_SYMBOLS)?)?;
@@ -188,6 +192,7 @@ impl Snapshot {
                 reserves,
                 terms,
                 band_timers,
+                settings,
                 owed,
             },
             rules,

@@ -15,6 +15,7 @@ mod moves;
 mod pegs;
 mod planned_states;
 mod priority;
+mod reference_data;
 mod replace_terms;
 mod requests;
 mod self_trade;
