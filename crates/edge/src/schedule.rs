@@ -7,7 +7,8 @@
 //! state that an operator has set since the last boundary stays until the next one.
 //!
 //! An operator who has planned a state for a later time overrides the schedule: the boundaries up
-//! to that time are skipped. Each skipped boundary is journaled too, as a plan that is rejected.
+//! to that time are skipped. Each skipped boundary is journaled too, as a plan that is rejected. The
+//! extension of a call is no such plan: a boundary takes its place.
 
 use crate::calendar::{Boundary, Timetable};
 use crate::timers::{Outlook, PlanProgress, TimerTable};
@@ -128,7 +129,7 @@ impl Schedule {
         directory: &Directory,
     ) -> (Option<Nanos>, Option<Command>) {
         let later = |ns: u64| Some(Nanos(now.0.saturating_add(ns)));
-        let Outlook { planned, asked, is_away, .. } = self.timers.outlook(symbol);
+        let Outlook { planned, is_extension, asked, is_away, .. } = self.timers.outlook(symbol);
         if is_away {
             self.away.insert(symbol);
             return (later(PAUSE_NS), None);
@@ -148,7 +149,7 @@ impl Schedule {
             // The state that the symbol has from its last partition stays.
             return (next, Some(self.command(symbol, &boundary, Reason::Moved)));
         }
-        match planned {
+        match planned.filter(|_| !is_extension) {
             Some(planned) if boundary.at <= planned => {
                 (next, Some(self.command(symbol, &boundary, Reason::Operator)))
             }
@@ -373,6 +374,15 @@ mod tests {
         world.restart(&day());
         assert_eq!(world.does(half_past), []);
         assert_eq!(world.does(MONDAY + 16 * HOUR).len(), 1);
+    }
+
+    #[test]
+    fn a_boundary_takes_the_place_of_an_extension() {
+        let mut world = World::with(1, &day());
+        let ten = MONDAY + 10 * HOUR;
+        world.does(ten - HOUR);
+        world.timers.extend(SymbolId(1), Nanos(ten + SECOND));
+        assert_eq!(world.does(ten), [(1, ten, SymbolState::Open, NONE)]);
     }
 
     #[test]

@@ -49,6 +49,8 @@ struct Times {
 #[derive(Default)]
 struct SymbolTimers {
     planned: Option<Nanos>,
+    /// True if an extension of a call has planned the state.
+    is_extension: bool,
     /// Time at which trading resumes after a pause.
     reopens: Option<Nanos>,
     /// Times at which a quote at a price band causes a pause, by side.
@@ -89,6 +91,8 @@ pub struct Outlook {
     pub next: Option<Nanos>,
     /// Time of the planned state, if a state is planned.
     pub planned: Option<Nanos>,
+    /// True if an extension of a call has planned the state, which others may replace.
+    pub is_extension: bool,
     /// State of the schedule's latest plan.
     pub asked: PlanProgress,
     /// True if the symbol is not traded here.
@@ -114,7 +118,15 @@ impl TimerTable {
 
     /// Sets the time of the planned state, or removes it.
     pub fn plan(&self, symbol: SymbolId, at: Option<Nanos>) {
-        self.change(symbol, |timers| timers.planned = at);
+        self.change(symbol, |timers| (timers.planned, timers.is_extension) = (at, false));
+    }
+
+    /// Sets the time to which a call has been extended.
+    pub(crate) fn extend(&self, symbol: SymbolId, at: Nanos) {
+        self.change(symbol, |timers| {
+            timers.reopens = None;
+            (timers.planned, timers.is_extension) = (Some(at), true);
+        });
     }
 
     /// Marks the symbol as not traded here, and forgets its times.
@@ -163,8 +175,8 @@ impl TimerTable {
     pub fn outlook(&self, symbol: SymbolId) -> Outlook {
         let times = self.times();
         let outlook = |timers: &SymbolTimers| {
-            let SymbolTimers { planned, asked, is_away, .. } = *timers;
-            Outlook { next: timers.next(), planned, asked, is_away }
+            let SymbolTimers { planned, is_extension, asked, is_away, .. } = *timers;
+            Outlook { next: timers.next(), planned, is_extension, asked, is_away }
         };
         times.of.get(&symbol).map_or(Outlook::default(), outlook)
     }
@@ -285,6 +297,8 @@ pub struct TimerWatch<U> {
     timers: TimerTable,
     /// Current command, if its reports matter here.
     cause: Option<Cause>,
+    /// True if a call has been extended and the plan of its end comes next.
+    extends: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -299,7 +313,7 @@ struct Cause {
 impl<U> TimerWatch<U> {
     /// Creates a watch that passes everything on to `subscriber`.
     pub fn new(subscriber: U, timers: TimerTable) -> Self {
-        TimerWatch { subscriber, timers, cause: None }
+        TimerWatch { subscriber, timers, cause: None, extends: false }
     }
 
     #[cold]
@@ -319,12 +333,16 @@ impl<U> TimerWatch<U> {
     }
 
     #[cold]
-    fn learn(&self, published: &Published) {
+    fn learn(&mut self, published: &Published) {
         let report = &published.report;
         let symbol = report.symbol;
         let kind = self.cause.map(|cause| cause.kind);
         match report.body() {
             Body::Ticked(_) => self.timers.ticked(symbol, published.time),
+            Body::CallExtended(_) => self.extends = true,
+            Body::StatePlanned(planned) if std::mem::take(&mut self.extends) => {
+                self.timers.extend(symbol, planned.at);
+            }
             Body::StatePlanned(planned) => self.timers.plan(symbol, given(planned.at)),
             Body::StateChanged(changed) => self.timers.change(symbol, |timers| {
                 timers.reopens = given(changed.reopens_at);
@@ -394,11 +412,11 @@ impl<U: Subscriber> Subscriber for TimerWatch<U> {
     #[inline]
     fn report(&mut self, published: &Published) {
         use ReportKind::{
-            LimitState, Rejected, StateChanged, StatePlanned, SymbolMoved, Ticked, TradingDay,
-            Unfinished,
+            CallExtended, LimitState, Rejected, StateChanged, StatePlanned, SymbolMoved, Ticked,
+            TradingDay, Unfinished,
         };
         if let Ticked | StatePlanned | StateChanged | LimitState | SymbolMoved | Rejected
-        | TradingDay | Unfinished = published.report.kind
+        | TradingDay | Unfinished | CallExtended = published.report.kind
         {
             self.learn(published);
         }
@@ -431,7 +449,7 @@ mod tests {
     use ringside_model::domain::{SeqNo, SymbolState};
     use ringside_model::durability::Durability;
     use ringside_model::report::{
-        Moved, Rejected, Report, StateChanged, StatePlanned, SymbolMoved, Ticked,
+        CallExtended, Moved, Rejected, Report, StateChanged, StatePlanned, SymbolMoved, Ticked,
     };
 
     struct Nobody;
@@ -561,6 +579,19 @@ mod tests {
         heard.command(2, &set, &[changed(SymbolState::Halted, 0)]);
         assert_eq!(times.outlook(SymbolId(1)).planned, None);
         assert_eq!(due(&times, u64::MAX), [0; 0]);
+    }
+
+    #[test]
+    fn a_call_that_is_extended_ends_by_a_plan_that_the_schedule_may_replace() {
+        let (mut heard, times) = Heard::new();
+        heard.ticks(50, 1, &[ticked(), changed(SymbolState::ReopeningCall, 90)]);
+        let extended = CallExtended { count: 1, until: Nanos(190) }.about(SymbolId(1));
+        heard.ticks(90, 1, &[ticked(), extended, planned(195)]);
+        let Outlook { next, planned: at, is_extension, .. } = times.outlook(SymbolId(1));
+        assert_eq!((next, at, is_extension), (Some(Nanos(195)), Some(Nanos(195)), true));
+        heard.command(100, &plan(1, 0, Reason::None), &[planned(200)]);
+        let Outlook { planned: at, is_extension, .. } = times.outlook(SymbolId(1));
+        assert_eq!((at, is_extension), (Some(Nanos(200)), false));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::Engine;
 use super::book::{key_of, side_index};
+use super::collar::Coming;
 use super::ladder::LevelSlot;
 use super::market::{LimitTerms, Market};
 use super::orders::NIL;
@@ -121,16 +122,6 @@ impl Bands {
     /// Returns the lowest and the highest price within the bands that hold in `state`.
     fn in_force(&self, state: SymbolState) -> (i64, i64) {
         if state == SymbolState::Open { self.together() } else { self.fixed() }
-    }
-}
-
-/// Returns the limit at which an auction counts an order; `None` if the limit is out of reach
-/// within these bands.
-pub(super) fn counted(buy: bool, limit: i64, (low, high): (i64, i64)) -> Option<i64> {
-    if buy {
-        (limit >= low).then_some(limit.min(high))
-    } else {
-        (limit <= high).then_some(limit.max(low))
     }
 }
 
@@ -305,7 +296,7 @@ impl Engine {
     ) {
         let market = self.market(self.books[book].symbol());
         if market.reopening.is_some_and(|due| at.time >= due) {
-            self.enter_state(at, book, SymbolState::Open, sink);
+            self.enter_state(at, book, &Coming::of(SymbolState::Open), sink);
         }
     }
 

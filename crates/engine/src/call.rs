@@ -2,8 +2,7 @@
 //! result in a few searches.
 //!
 //! Demand falls and supply rises with the price. So the best price lies where they meet: at the
-//! highest price that demand still covers, or just above it. [`super::auction::clear`] is the same
-//! rule as a walk over all limits.
+//! highest price that demand still covers, or just above it. Neither needs a walk over the limits.
 
 use super::Engine;
 use super::attributes::Attributes;
@@ -82,16 +81,18 @@ impl Call {
         }
     }
 
-    /// Returns the result of the auction, within bands, with a reference price that is 0 for none.
-    fn clearing(&self, (low, high): (i64, i64), reference: i64) -> Clearing {
-        let [demand, supply] = self.market;
-        let Some((lowest, highest)) = self.range((low, high)) else {
-            let matched = if reference == 0 { 0 } else { demand.min(supply) };
-            return if matched == 0 {
-                Clearing::default()
-            } else {
-                self.result(reference, matched)
-            };
+    /// Returns the result of the auction, at a price from `low` to `high`, with a reference price in
+    /// this range that is 0 for none.
+    ///
+    /// Candidates are the prices from the lowest to the highest limit; if both sides have orders
+    /// without a limit, the reference and the prices up to it too. Of these, the prices at which most
+    /// trades win, then those with the smallest surplus. Of the rest: the highest if bids are left
+    /// over at all of them, the lowest if offers are, otherwise the price nearest to the reference,
+    /// or the middle price without one. Limits beyond the range count at its edge, or are out of
+    /// reach.
+    pub(super) fn clearing(&self, (low, high): (i64, i64), reference: i64) -> Clearing {
+        let Some((lowest, highest)) = self.candidate_range((low, high), reference) else {
+            return Clearing::default();
         };
         let covered = self.last_covered().map(|price| price.min(highest));
         let covered = covered.filter(|&price| price >= lowest);
@@ -105,6 +106,16 @@ impl Call {
             return Clearing::default();
         }
         self.result(best.price(reference), best.matched)
+    }
+
+    /// Returns the lowest and the highest candidate; `None` if there is none.
+    fn candidate_range(&self, range: (i64, i64), reference: i64) -> Option<(i64, i64)> {
+        let limits = self.range(range);
+        if reference == 0 || self.market.contains(&0) {
+            return limits;
+        }
+        let (lowest, highest) = limits.unwrap_or((reference, reference));
+        Some((lowest.min(reference), highest.max(reference)))
     }
 
     fn result(&self, price: i64, matched: u128) -> Clearing {
@@ -187,26 +198,58 @@ fn change(sum: &mut u128, quantity: u128, is_more: bool) {
 impl Engine {
     /// Begins a call, with the interest that rests already.
     pub(super) fn begin_call(&mut self, book: usize, symbol: SymbolId, auction: Auction) {
+        let call = self.interest(book, auction, [i64::MAX; 2]);
+        self.in_call.insert(symbol, call);
+    }
+
+    /// Returns the interest of an auction without a call before it. Orders beyond the best price of
+    /// the other side take no part, unless the other side has orders without a limit.
+    pub(super) fn crossed_interest(&self, book: usize, auction: Auction) -> Call {
+        let pools = || self.pools_in(self.books[book].symbol(), auction, true);
+        let with_limit = || self.in_every_auction(book).chain(pools());
+        let best = |side: usize| with_limit().map(|sides| sides[side].best_key()).min();
+        let market = self.market_interest(book, auction);
+        let worst = [BIDS, OFFERS].map(|side| match (market[1 - side], best(1 - side)) {
+            (0, Some(best)) => best.wrapping_neg(),
+            _ => i64::MAX,
+        });
+        self.interest(book, auction, worst)
+    }
+
+    /// Returns the interest that rests, down to a ladder key of each side.
+    fn interest(&self, book: usize, auction: Auction, worst: [i64; 2]) -> Call {
+        let symbol = self.books[book].symbol();
         let mut call = Call::new(auction);
-        for sides in self.pools_in(symbol, auction, false) {
-            for (side, ladder) in sides.iter().enumerate() {
-                let levels = ladder.iter().map(|level| self.levels.get(level).total());
-                call.market[side] += levels.sum::<u128>();
-            }
-        }
+        call.market = self.market_interest(book, auction);
         for sides in self.in_every_auction(book).chain(self.pools_in(symbol, auction, true)) {
             for (side, ladder) in sides.iter().enumerate() {
-                for level in ladder.iter().map(|level| self.levels.get(level)) {
+                let levels = ladder.iter().map(|level| self.levels.get(level));
+                for level in levels.take_while(|level| level.key <= worst[side]) {
                     call.change_limit(side, level.price(), level.total(), true);
                 }
             }
         }
         for buy in [true, false] {
-            for (key, behind) in self.reserved.of_side(symbol, buy) {
-                call.change_limit(side_index(buy), key.abs(), behind.quantity, true);
+            // A reserve counts at the limit of its slice.
+            let side = side_index(buy);
+            let reserves = self.reserved.of_side(symbol, buy);
+            for (key, behind) in reserves.take_while(|&(key, _)| key <= worst[side]) {
+                call.change_limit(side, key.abs(), behind.quantity, true);
             }
         }
-        self.in_call.insert(symbol, call);
+        call
+    }
+
+    /// Returns the quantity without a limit of each side.
+    fn market_interest(&self, book: usize, auction: Auction) -> [u128; 2] {
+        let mut market = [0; 2];
+        for sides in self.pools_in(self.books[book].symbol(), auction, false) {
+            for (side, ladder) in sides.iter().enumerate() {
+                let levels = ladder.iter().map(|level| self.levels.get(level).total());
+                market[side] += levels.sum::<u128>();
+            }
+        }
+        market
     }
 
     /// Records a change of a resting quantity, for the symbols in a call.
@@ -256,21 +299,71 @@ impl Engine {
 
     /// Returns the present auction result of a symbol in a call.
     pub(super) fn clearing_in_call(&self, book: usize, call: &Call) -> Clearing {
-        let bands = self.market(self.books[book].symbol()).bands.fixed();
-        let clearing = call.clearing(bands, self.auction_reference(book, bands));
-        debug_assert_eq!(clearing, self.clearing(book, call.auction), "the walk agrees");
+        let clearing = self.clearing_of(book, call);
+        debug_assert_eq!(
+            clearing,
+            self.clearing_of(book, &self.interest(book, call.auction, [i64::MAX; 2])),
+            "the interest that rests agrees"
+        );
         clearing
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::auction::{Side, clear};
-    use super::super::bands::counted;
     use super::*;
 
+    type Limits = Vec<(usize, i64, u128)>;
+
+    /// Returns the result of an auction, price by price.
+    fn of_each_price(
+        limits: &Limits,
+        [bids, offers]: [u128; 2],
+        (low, high): (i64, i64),
+        reference: i64,
+    ) -> Clearing {
+        let counts = |&(side, limit, quantity): &(usize, i64, u128)| match side {
+            BIDS => (limit >= low).then_some((side, limit.min(high), quantity)),
+            _ => (limit <= high).then_some((side, limit.max(low), quantity)),
+        };
+        let limits: Limits = limits.iter().filter_map(counts).collect();
+        let from_market = (bids > 0 && offers > 0 && reference > 0).then_some(reference);
+        let ends = || limits.iter().map(|&(_, limit, _)| limit).chain(from_market);
+        let (Some(lowest), Some(highest)) = (ends().min(), ends().max()) else {
+            return Clearing::default();
+        };
+        let sum = |side: usize, reaches: &dyn Fn(i64) -> bool| -> u128 {
+            let reaching = limits.iter().filter(|order| order.0 == side && reaches(order.1));
+            reaching.map(|order| order.2).sum()
+        };
+        let demand = |price: i64| bids + sum(BIDS, &|limit| limit >= price);
+        let supply = |price: i64| offers + sum(OFFERS, &|limit| limit <= price);
+        let matched = |price: &i64| demand(*price).min(supply(*price));
+        let surplus = |price: &i64| demand(*price).abs_diff(supply(*price));
+        let most = (lowest..=highest).map(|price| matched(&price)).max().unwrap();
+        if most == 0 {
+            return Clearing::default();
+        }
+        let mut best: Vec<i64> =
+            (lowest..=highest).filter(|price| matched(price) == most).collect();
+        let least = best.iter().map(surplus).min().unwrap();
+        best.retain(|price| surplus(price) == least);
+        let (first, last) = (best[0], *best.last().unwrap());
+        let price = if best.iter().all(|&price| demand(price) > supply(price)) {
+            last
+        } else if best.iter().all(|&price| demand(price) < supply(price)) {
+            first
+        } else if reference == 0 {
+            first + (last - first) / 2
+        } else {
+            reference.clamp(first, last)
+        };
+        let (bids_left, offers_left) = (demand(price) - most, supply(price) - most);
+        Clearing { price, matched: most, bids_left, offers_left }
+    }
+
     #[test]
-    fn the_searches_find_what_the_walk_finds() {
+    fn the_searches_find_the_best_of_all_prices() {
         let mut random = 7u64;
         let mut draw = |most: u64| {
             random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
@@ -278,44 +371,53 @@ mod tests {
         };
         for round in 0..30_000 {
             let mut call = Call::new(Auction::Opening);
-            let mut orders = vec![];
+            let mut limits = vec![];
             let spread = [3, 12, 60][round % 3];
             for _ in 0..draw(9) {
                 let order = (draw(2) as usize, 100 + draw(spread) as i64, u128::from(1 + draw(4)));
                 call.change_limit(order.0, order.1, order.2, true);
-                orders.push(order);
+                limits.push(order);
             }
             if draw(3) == 0 {
                 call.market = [draw(6), draw(6)].map(u128::from);
             }
             for _ in 0..draw(3) {
-                if orders.is_empty() {
+                if limits.is_empty() {
                     break;
                 }
                 let (side, limit, quantity) =
-                    orders.swap_remove(draw(orders.len() as u64) as usize);
+                    limits.swap_remove(draw(limits.len() as u64) as usize);
                 call.change_limit(side, limit, quantity, false);
             }
-            let bands = match draw(3) {
+            let range = match draw(3) {
                 0 => (102 + draw(4) as i64, 106 + draw(8) as i64),
                 _ => (1, i64::MAX),
             };
             let reference = match draw(4) {
                 0 => 0,
-                _ => (98 + draw(spread + 4) as i64).clamp(bands.0, bands.1),
+                _ => (98 + draw(spread + 4) as i64).clamp(range.0, range.1),
             };
-            let side_of = |side: usize| {
-                let of_side = orders.iter().filter(|order| order.0 == side);
-                let limits = of_side.filter_map(|&(_, limit, quantity)| {
-                    Some((counted(side == BIDS, limit, bands)?, quantity))
-                });
-                let mut limits: Vec<_> = limits.collect();
-                limits.sort_unstable();
-                Side { limits, market: call.market[side] }
-            };
-            let expected = clear(&side_of(BIDS), &side_of(OFFERS), reference);
-            let what = format!("{orders:?} {:?} {bands:?} {reference}", call.market);
-            assert_eq!(call.clearing(bands, reference), expected, "{what}");
+            let expected = of_each_price(&limits, call.market, range, reference);
+            let what = format!("{limits:?} {:?} {range:?} {reference}", call.market);
+            assert_eq!(call.clearing(range, reference), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn prices_and_quantities_at_the_edge_of_the_domain() {
+        let much = u128::from(u64::MAX) * 10;
+        let everywhere = (1, i64::MAX);
+        let mut call = Call::new(Auction::Opening);
+        call.change_limit(BIDS, i64::MAX, much, true);
+        assert_eq!(call.clearing(everywhere, 5), Clearing::default(), "no offers");
+        call.change_limit(OFFERS, 1, much, true);
+        let middle = i64::MAX / 2 + 1;
+        let clearing = Clearing { price: middle, matched: much, ..Clearing::default() };
+        assert_eq!(call.clearing(everywhere, 0), clearing);
+        let mut call = Call::new(Auction::Opening);
+        call.market = [1, 1];
+        assert_eq!(call.clearing(everywhere, 0), Clearing::default(), "no price");
+        let at = |price| Clearing { price, matched: 1, ..Clearing::default() };
+        assert_eq!(call.clearing(everywhere, i64::MAX), at(i64::MAX));
     }
 }

@@ -7,6 +7,7 @@
 
 use super::beside::Resting;
 use super::book::{key_of, side_index};
+use super::collar::Coming;
 use super::orders::{Order, Slot};
 use super::side_tables::Row;
 use super::stops::Traded;
@@ -110,7 +111,7 @@ impl Engine {
             && !planted(Bug::PlanNotCarriedOut)
         {
             self.tables.plans.remove(symbol);
-            self.enter_state(at, book, plan.state, sink);
+            self.enter_state(at, book, &Coming::planned(&plan), sink);
         }
     }
 

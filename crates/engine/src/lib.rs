@@ -32,7 +32,8 @@
 //! - `amend.rs` has reduce and modify, `replace.rs` replace, `venue.rs` the rare commands, `covered.rs` the
 //!   orders of a mass cancel, `clock.rs` scheduled states and expiry.
 //! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
-//!   `call.rs` the interest of a call, `pools.rs` the orders for auctions only.
+//!   `collar.rs` the limits of that price, `call.rs` the interest of a call, `pools.rs` the orders
+//!   for auctions only.
 //! - `beside.rs` has the ladders of the orders that rest and are not displayed.
 //! - `stops.rs` has stops, `icebergs.rs` icebergs, `special.rs` orders with special terms,
 //!   `hidden.rs` hidden orders, `minimums.rs` those with a minimum, `trial.rs` the trial of
@@ -57,6 +58,7 @@ mod beside;
 mod book;
 mod call;
 mod clock;
+mod collar;
 mod covered;
 mod hidden;
 mod icebergs;

@@ -1,8 +1,7 @@
 //! Session states: which orders may enter, and the auctions that end a call.
 
-use super::auction::{self, Clearing, clear};
-use super::bands::counted;
-use super::book::{Book, key_of, side_index, unlink};
+use super::book::{Book, key_of, unlink};
+use super::collar::Coming;
 use super::ladder::Ladder;
 use super::matching::describe;
 use super::orders::{Bucket, NIL, Order, Slot};
@@ -54,7 +53,7 @@ impl Engine {
     pub(super) fn set_state(
         &mut self,
         at: &Sequenced,
-        state: SymbolState,
+        &SetState { state, collar_off }: &SetState,
         sink: &mut impl ReportSink,
     ) {
         let Some(book) = self.book_to_change(at, sink) else { return };
@@ -62,7 +61,7 @@ impl Engine {
             return reject(&at.command, OrderId(0), Side::Buy, reason, sink);
         }
         self.tables.plans.remove(at.command.symbol);
-        self.enter_state(at, book, state, sink);
+        self.enter_state(at, book, &Coming { collar_off, ..Coming::of(state) }, sink);
     }
 
     /// Checks that a state may begin now, or be planned: while the day is over, no state in which
@@ -73,8 +72,8 @@ impl Engine {
         if rests || !self.is_day_over { Ok(()) } else { Err(Reason::Closed) }
     }
 
-    /// Sets the state of a traded symbol, for a command or a timer. The timer of a pause is
-    /// dropped.
+    /// Sets the state of a traded symbol, for a command or a timer; or extends the call that was to
+    /// end. The timer of a pause is dropped.
     ///
     /// Each step is finished before the next one: the auction, the orders that it left over, hidden
     /// orders with a minimum, pegs, stops.
@@ -82,11 +81,16 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        state: SymbolState,
+        coming: &Coming,
         sink: &mut impl ReportSink,
     ) {
-        let symbol = self.books[book].symbol();
-        let before = self.books[book].state();
+        let (symbol, state) = (self.books[book].symbol(), coming.state);
+        let uncross = self.uncross_for(book, coming);
+        if let Some(uncross) = &uncross
+            && self.extend_call(at, book, (coming, uncross), sink)
+        {
+            return;
+        }
         self.change_state(book, symbol, state);
         if self.books[book].is_guarded() {
             self.change_market(book, |market| market.reopening = None);
@@ -94,19 +98,8 @@ impl Engine {
         let changed = StateChanged { state, reopens_at: Nanos(0) };
         sink.report(changed.about(symbol));
         self.park_pegs(book, sink);
-        let auction = match (before, state) {
-            (before, SymbolState::Open) if self.is_crossed(book) => {
-                Some(before.auction().unwrap_or(Auction::Reopening))
-            }
-            (before, SymbolState::Open) => before.auction(),
-            (SymbolState::ClosingCall, SymbolState::Closed) => Some(Auction::Closing),
-            _ => None,
-        };
-        let step = match auction {
-            Some(auction) => {
-                let clearing = self.clearing(book, auction);
-                self.begin_cross(book, auction, &clearing, sink)
-            }
+        let step = match uncross {
+            Some(uncross) => self.begin_cross(book, &uncross, sink),
             None => {
                 self.cancel_leftovers(book, None, state, sink);
                 self.step_after_auction(book, &Traded::default(), sink)
@@ -182,6 +175,9 @@ impl Engine {
             Some(auction) if state != before => self.begin_call(book, symbol, auction),
             Some(_) => {}
         }
+        if state != before && self.settings(symbol).extended > 0 {
+            self.change_settings(symbol, |settings| settings.extended = 0);
+        }
         self.watch(symbol);
     }
 
@@ -240,56 +236,6 @@ impl Engine {
     pub(super) fn in_every_auction(&self, book: usize) -> impl Iterator<Item = &[Ladder; 2]> {
         let book = &self.books[book];
         std::iter::once(&book.sides).chain(self.hidden(book.symbol(), false))
-    }
-
-    /// Returns the reference price of an auction within bands; 0 for none.
-    pub(super) fn auction_reference(&self, book: usize, bands: (i64, i64)) -> i64 {
-        match self.books[book].reference() {
-            0 => 0,
-            reference => reference.clamp(bands.0, bands.1),
-        }
-    }
-
-    /// Returns the present result of an auction of this kind, by a walk over all limits.
-    pub(super) fn clearing(&self, book: usize, auction: Auction) -> Clearing {
-        let symbol = self.books[book].symbol();
-        let bands = self.market(symbol).bands.fixed();
-        let mut sides = [auction::Side::default(), auction::Side::default()];
-        for sides_of_pool in self.pools_in(symbol, auction, false) {
-            for (side, ladder) in sides.iter_mut().zip(sides_of_pool) {
-                side.market +=
-                    ladder.iter().map(|level| self.levels.get(level).total()).sum::<u128>();
-            }
-        }
-        let with_limit = || self.in_every_auction(book).chain(self.pools_in(symbol, auction, true));
-        let best_keys = [0, 1].map(|i| with_limit().map(|sides| sides[i].best_key()).min());
-        let best_keys = best_keys.map(|key| key.unwrap_or(i64::MAX));
-        for ladders in with_limit() {
-            for i in [0, 1] {
-                // Orders beyond the best price of the other side take no part, unless the other
-                // side has orders without a limit.
-                let bounded = sides[1 - i].market == 0;
-                let worst = if bounded { best_keys[1 - i].wrapping_neg() } else { i64::MAX };
-                let levels = ladders[i].iter().map(|level| self.levels.get(level));
-                let levels = levels.take_while(|level| level.key <= worst);
-                let interest = levels.filter_map(|level| {
-                    Some((counted(i == 0, level.price(), bands)?, level.total()))
-                });
-                sides[i].limits.extend(interest);
-            }
-        }
-        for buy in [true, false] {
-            // A reserve counts at the limit of its slice, or is out of reach as its slice is.
-            let reserves = self.reserved.of_side(symbol, buy);
-            let interest = reserves.filter_map(|(key, behind)| {
-                Some((counted(buy, key.abs(), bands)?, behind.quantity))
-            });
-            sides[side_index(buy)].limits.extend(interest);
-        }
-        let [bids, offers] = &mut sides;
-        bids.limits.sort_unstable();
-        offers.limits.sort_unstable();
-        clear(bids, offers, self.auction_reference(book, bands))
     }
 
     /// Cancels the orders for this auction that it left over, and the orders for an opening that

@@ -31,7 +31,7 @@ impl Engine {
         let asked = &at.command;
         match *command {
             OperatorCommand::TradingDay(day) => self.trading_day(at, day.event, sink),
-            OperatorCommand::SetState(set) => self.set_state(at, set.state, sink),
+            OperatorCommand::SetState(ref set) => self.set_state(at, set, sink),
             OperatorCommand::PlanState(ref plan) => self.plan_state(at, plan, sink),
             OperatorCommand::RunTimers(_) => self.tick(at, sink),
             OperatorCommand::SetBands(ref bands) => self.set_bands(at, bands, sink),

@@ -6,7 +6,7 @@
 //! owes the rest, and its next command, whatever it asks for, first goes on.
 
 use super::Engine;
-use super::auction::Clearing;
+use super::collar::Uncross;
 use super::side_tables::Row;
 use super::states::saturated;
 use super::stops::Traded;
@@ -26,8 +26,8 @@ const _: () = assert!(WORK_MAX == MatchNumber::TRADES_MAX);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Trades of an auction at its price; a price of 0 is that of an auction without trades. A
-    /// command before may have made some of them.
-    Cross { auction: Auction, price: i64, has_traded: bool },
+    /// command before may have made some of them. A collar may have limited the price.
+    Cross { auction: Auction, price: i64, has_traded: bool, is_limited: bool },
     /// Orders beyond the bands. If the symbol opens, the steps below follow.
     Bands { opens: bool },
     /// Turns of the hidden orders with a minimum whose places are behind this one.
@@ -46,7 +46,8 @@ pub struct OwedImage {
     pub symbol: u64,
     /// Step: 1 auction, 2 bands, 3 bands of a symbol that opens, 4 minimums, 5 pegs, 6 stops.
     pub step: u64,
-    /// Code of the auction, plus 256 if it has traded; of minimums, the place of the last one that
+    /// Code of the auction, plus 256 if it has traded, plus 512 if a collar has limited its price; of
+    /// minimums, the place of the last one that
     /// had its turn; else 0.
     pub at: u64,
     /// Price of the auction; else 0.
@@ -56,8 +57,9 @@ pub struct OwedImage {
 impl OwedImage {
     pub(super) fn of(symbol: SymbolId, step: Step) -> Self {
         let (step, at, price) = match step {
-            Step::Cross { auction, price, has_traded } => {
-                (1, auction as u64 | u64::from(has_traded) << 8, price)
+            Step::Cross { auction, price, has_traded, is_limited } => {
+                let flags = u64::from(has_traded) << 8 | u64::from(is_limited) << 9;
+                (1, auction as u64 | flags, price)
             }
             Step::Bands { opens } => (2 + u64::from(opens), 0, 0),
             Step::Minimums { after } => (4, after, 0),
@@ -73,7 +75,8 @@ impl OwedImage {
             1 => Step::Cross {
                 auction: Auction::from_code(self.at as u8)?,
                 price: self.price,
-                has_traded: self.at >> 8 == 1,
+                has_traded: self.at >> 8 & 1 == 1,
+                is_limited: self.at >> 9 & 1 == 1,
             },
             2 | 3 => Step::Bands { opens: self.step == 3 },
             4 => Step::Minimums { after: self.at },
@@ -126,7 +129,7 @@ impl Engine {
         let mut traded = self.done;
         loop {
             let is_finished = match &mut step {
-                Step::Cross { auction, price, has_traded } => {
+                Step::Cross { auction, price, has_traded, .. } => {
                     self.cross_at(at, book, (*auction, *price, has_traded), &mut traded, sink)
                 }
                 Step::Bands { .. } => self.reprice_beyond(at, book, &mut traded, sink),
@@ -138,14 +141,9 @@ impl Engine {
                 return self.owe(book, step, traded, sink);
             }
             step = match step {
-                Step::Cross { auction, .. } => match self.left_crossed(book, auction) {
-                    Some(clearing) => self.begin_cross(book, auction, &clearing, sink),
-                    None => {
-                        let state = self.books[book].state();
-                        self.cancel_leftovers(book, Some(auction), state, sink);
-                        self.step_after_auction(book, &traded, sink)
-                    }
-                },
+                Step::Cross { auction, is_limited, .. } => {
+                    self.end_cross(book, (auction, is_limited), &traded, sink)
+                }
                 Step::Bands { opens: true } => Step::Minimums { after: 0 },
                 Step::Minimums { .. } => Step::Pegs,
                 // Bands that were set while the day was over: the pegs have been parked since.
@@ -159,8 +157,7 @@ impl Engine {
     pub(super) fn begin_cross(
         &mut self,
         book: usize,
-        auction: Auction,
-        clearing: &Clearing,
+        &Uncross { auction, clearing, is_limited }: &Uncross,
         sink: &mut impl ReportSink,
     ) -> Step {
         let price = clearing.price;
@@ -169,16 +166,26 @@ impl Engine {
             quantity: saturated(clearing.matched),
             ..self.books[book].symbol().into()
         }));
-        Step::Cross { auction, price, has_traded: false }
+        Step::Cross { auction, price, has_traded: false, is_limited }
     }
 
-    /// Returns the auction that uncrosses a symbol once more, if it would trade. Between the parts of
-    /// an auction orders may leave that would have traded at its price, so that others stay crossed
-    /// at the prices behind.
-    fn left_crossed(&self, book: usize, auction: Auction) -> Option<Clearing> {
-        let is_left = self.books[book].is_open() && self.is_crossed(book);
-        let clearing = is_left.then(|| self.clearing(book, auction));
-        clearing.filter(|clearing| clearing.price > 0)
+    /// Ends an auction, or begins another one if orders are left that cross; returns the next step.
+    fn end_cross(
+        &mut self,
+        book: usize,
+        (auction, is_limited): (Auction, bool),
+        traded: &Traded,
+        sink: &mut impl ReportSink,
+    ) -> Step {
+        if !is_limited && let Some(uncross) = self.uncross_left(book, auction) {
+            return self.begin_cross(book, &uncross, sink);
+        }
+        let state = self.books[book].state();
+        self.cancel_leftovers(book, Some(auction), state, sink);
+        if is_limited {
+            self.halt_if_crossed(book, sink);
+        }
+        self.step_after_auction(book, traded, sink)
     }
 
     /// Returns the step that follows an auction, or a change of state without one.

@@ -8,8 +8,8 @@ use ringside_engine::{
 use ringside_model::command::{
     Action, Cancel, ChangeSymbol, Command, DefineFirm, DefineSession, DefineSymbol, Definition,
     Display, Enter, EnterIceberg, EnterSpecial, EnterStop, ImportOrder, MoveSymbol,
-    OperatorCommand, PlanState, Sequenced, SetBands, SetQuote, SetReference, SetShortSale,
-    SetState, SetStopWaves, SpecialTerms, TradingDay, is_venue_wide,
+    OperatorCommand, PlanState, RunTimers, Sequenced, SetBands, SetQuote, SetReference,
+    SetShortSale, SetState, SetStopWaves, SpecialTerms, TradingDay, is_venue_wide,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, DayEvent, FirmId, MoveStep, Name, Nanos, OrderId, PartitionId, Peg, Price,
@@ -202,11 +202,51 @@ fn guard(engine: &mut Engine) {
     engine.apply_batch(&set, &mut vec![]);
 }
 
-/// Returns what the last command reports.
+#[test]
+fn an_extended_call_goes_on_after_a_restore() {
+    let mut engine = Engine::new(ORDERS);
+    let name = Name::new("A").unwrap();
+    let define = Action::from(DefineSymbol {
+        reference: Price(100),
+        ..DefineSymbol::new(name, Tick::parse("1").unwrap())
+    });
+    let collar = ChangeSymbol {
+        auction_collar_bps: Some(500),
+        extension: Some(Nanos(100)),
+        extensions: Some(1),
+        ..ChangeSymbol::default()
+    };
+    let bid = Enter::limit(OrderId(1), Side::Buy, Quantity(5), Price(120));
+    let offer = Enter { id: OrderId(2), side: Side::Sell, price: Price(110), ..bid };
+    let actions = [
+        define,
+        Action::from(collar),
+        Action::from(SetState::to(SymbolState::PreOpen)),
+        Action::Enter(bid),
+        Action::Enter(offer),
+        Action::from(SetState::to(SymbolState::Open)),
+    ];
+    let mut said = vec![];
+    for (at, action) in (1..).zip(actions) {
+        said = reports(&mut engine, at, 1, action);
+    }
+    assert_eq!(said[0].kind, ReportKind::CallExtended);
+    let image = engine.image();
+    let mut restored = Engine::restore(ORDERS, &image).unwrap();
+    assert_eq!((restored.image(), restored.state_hash()), (image, engine.state_hash()));
+    let said = reports(&mut restored, 200, 1, Action::from(RunTimers));
+    assert_eq!(said, reports(&mut engine, 200, 1, Action::from(RunTimers)));
+    assert_eq!(said.last().unwrap().reason, Reason::Collar);
+    let image = engine.image();
+    let restored = Engine::restore(ORDERS, &image).unwrap();
+    assert_eq!((restored.image(), restored.state_hash()), (image, engine.state_hash()));
+}
+
+/// Applies a command whose time is its number; returns its reports.
 fn reports(engine: &mut Engine, at: u64, symbol: u32, action: Action) -> Vec<Report> {
     let mut said = vec![];
-    let symbol = SymbolId(symbol);
-    engine.apply_batch(&[command(at, SessionId(0), symbol, action)], &mut said);
+    let command = command(at, SessionId(0), SymbolId(symbol), action);
+    engine.apply_batch(&[Sequenced { time: Nanos(at), ..command }], &mut said);
     said
 }
 

@@ -3,9 +3,9 @@
 
 use ringside_engine::{Engine, Image, WORK_MAX};
 use ringside_model::command::{
-    Action, Cancel, Command, DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, EnterStop,
-    MassCancel, Replace, RunTimers, Sequenced, SetBands, SetQuote, SetState, SpecialTerms,
-    TradingDay,
+    Action, Cancel, ChangeSymbol, Command, DefineSymbol, Display, Enter, EnterIceberg,
+    EnterSpecial, EnterStop, MassCancel, Replace, RunTimers, Sequenced, SetBands, SetQuote,
+    SetReference, SetState, SpecialTerms, TradingDay,
 };
 use ringside_model::domain::*;
 use ringside_model::reason::Reason;
@@ -399,4 +399,31 @@ fn a_symbol_is_uncrossed_again_if_orders_left_between_the_parts_of_its_auction()
     assert_eq!(prices.map(|report| report.price.0).collect::<Vec<_>>(), [19, 19]);
     let (bid, offer) = venue.engine.top_of_book(SYMBOL);
     assert_eq!((bid.unwrap().quantity, offer), (6, None));
+}
+
+#[test]
+fn an_auction_that_a_collar_limits_halts_its_symbol_when_it_has_traded_in_several_commands() {
+    let mut venue = Checked::new();
+    venue.engine.set_work_max(2);
+    venue.apply(Action::from(SetReference { prior_close: Price(100), last: Price(0) }));
+    venue.apply(Action::from(ChangeSymbol {
+        auction_collar_bps: Some(500),
+        ..ChangeSymbol::default()
+    }));
+    venue.set_state(SymbolState::PreOpen);
+    venue.enter(1, Side::Buy, 120, 20);
+    for id in 2..=6 {
+        venue.enter(id, Side::Sell, 100, 1);
+    }
+    venue.enter(7, Side::Sell, 110, 20);
+    venue.set_state(SymbolState::Open);
+    assert!(venue.is_unfinished() && venue.count(ReportKind::Executed) == 4);
+    venue.restart();
+    venue.engine.set_work_max(2);
+    venue.apply(Action::from(RunTimers));
+    assert!(venue.is_unfinished() && venue.count(ReportKind::Executed) == 4);
+    let last = *venue.apply(Action::from(RunTimers)).last().unwrap();
+    assert_eq!((last.kind, last.reason), (ReportKind::StateChanged, Reason::Collar));
+    assert_eq!(venue.engine.live_orders(), 2);
+    venue.restart();
 }

@@ -77,6 +77,13 @@ impl PlanState {
         };
         Nanos(self.due.0.saturating_add(delay))
     }
+
+    /// Returns the seed behind the one of the random delay.
+    pub fn seed_after(&self) -> u64 {
+        let mut seed = self.seed;
+        seeded::draw(&mut seed);
+        seed
+    }
 }
 
 /// Passage of time for the symbol `Command::symbol`: its due timers run.

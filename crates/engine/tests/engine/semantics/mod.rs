@@ -6,6 +6,7 @@
 //! no reference price.
 
 mod amend_and_cancel;
+mod auction_collar;
 mod auctions;
 mod bands;
 mod bounds;
