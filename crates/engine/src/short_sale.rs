@@ -37,6 +37,8 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         if let Some(book) = self.book_to_change(at, sink) {
+            // Trades of the work that the command went on with came before it.
+            self.has_fallen = false;
             self.restrict(book, short_sale, 0, sink);
         }
     }

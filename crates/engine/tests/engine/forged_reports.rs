@@ -175,7 +175,7 @@ fn cancel(id: u64) -> Action {
 }
 
 fn state(state: SymbolState) -> Action {
-    Action::from(SetState { state })
+    Action::from(SetState::to(state))
 }
 
 /// Sets the highest price of a trade.

@@ -28,8 +28,9 @@ use ringside_model::command::{
     SetQuote, SetShortSale, SetState, TradingDay,
 };
 use ringside_model::domain::{
-    FirmId, Nanos, OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState,
+    FirmId, Nanos, OrderId, OrderNumber, Price, SessionId, Side, SymbolId, SymbolState,
 };
+use ringside_model::reason::Reason;
 use ringside_model::report::{
     AccountQueried, DurabilitySet, OrderEntrySet, Report, ReportSink, RiskSet,
 };
