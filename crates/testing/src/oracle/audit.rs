@@ -25,7 +25,7 @@ use owners::Owner;
 use parts::{follows_auction, goes_on};
 use protection::is_within;
 use ringside_model::command::{
-    Action, Command, OperatorCommand, RunTimers, Sequenced, SpecialTerms,
+    Action, Command, NamedTerms, OperatorCommand, ReplaceTerms, RunTimers, Sequenced, SpecialTerms,
 };
 use ringside_model::domain::{
     DayEvent, MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, SeqNo, SessionId, Side, SymbolId,
@@ -204,17 +204,23 @@ impl Audit {
                     let old = self.find(r.session, replaced.old_id);
                     law!(old.is_some(), r);
                     let old = self.live.swap_remove(old.unwrap());
-                    law!(old.number == r.order && old.stop.is_none() && !old.parked, r);
+                    law!(old.number == r.order && old.reached.is_none() && !old.parked, r);
+                    law!(old.stop.is_some() == replaced.stop.is_some(), r);
                     law!(self.may_enter(r.symbol), r);
                     law!(old.side == r.side && old.symbol == r.symbol, r);
-                    law!(r.quantity.0.checked_sub(old.executed) == Some(r.open.0), r);
+                    let total = if old.stop.is_some() { r.open } else { r.quantity };
+                    law!(total.0.checked_sub(old.executed) == Some(r.open.0), r);
                     self.replaced += u128::from(old.open);
                     let mut new = *r;
                     new.order = OrderNumber::within(command.seqno, replaced.place);
                     law!(self.is_own_place(new.order), r);
                     self.give(new.order, r)?;
                     self.enter(new.order);
-                    self.add(&new, None, old.executed, old.terms, old.owner)?;
+                    let terms = new_terms(&command.command.action, old.terms);
+                    law!(terms.expire.0 == 0 || terms.expire > self.now, r);
+                    self.add(&new, replaced.stop, old.executed, terms, old.owner)?;
+                    let last = replaced.stop.and_then(|_| self.last.get(&r.symbol).copied());
+                    self.progress.pending.extend(last);
                 }
                 Body::Triggered(Triggered { old_order }) => {
                     let stop = self.numbered(r.symbol, old_order)?;
@@ -731,6 +737,21 @@ impl Over for SpecialTerms {
     }
 }
 
+/// Returns the special terms of an order that a command replaces.
+fn new_terms(action: &Action, old: SpecialTerms) -> SpecialTerms {
+    let Action::ReplaceTerms(ReplaceTerms { terms: NamedTerms::Special(named), .. }) = action
+    else {
+        return old;
+    };
+    SpecialTerms {
+        min_quantity: named.min_quantity.unwrap_or(old.min_quantity),
+        peg_offset: named.peg_offset.unwrap_or(old.peg_offset),
+        peg_limit: named.peg_limit.unwrap_or(old.peg_limit),
+        expire: if named.expire.0 == 0 { old.expire } else { named.expire },
+        ..old
+    }
+}
+
 /// Returns true for a report of what was due before a command, except the end of an order: a pause,
 /// and limit states that begin or end.
 fn is_of_catch_up(r: &Report) -> bool {
@@ -743,7 +764,8 @@ fn is_of_catch_up(r: &Report) -> bool {
 /// Returns true for a command about the orders of its symbol, before which parked pegs come back.
 fn brings_back(command: &Command) -> bool {
     match command.action {
-        Action::Enter(_) | Action::Cancel(_) | Action::Reduce(_) | Action::Replace(_) => true,
+        Action::Enter(_) | Action::Cancel(_) | Action::Reduce(_) => true,
+        Action::Replace(_) | Action::ReplaceTerms(_) => true,
         Action::Operator(OperatorCommand::RunTimers(_)) => command.verdict == Reason::None,
         _ => false,
     }

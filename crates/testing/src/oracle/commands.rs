@@ -6,6 +6,7 @@ mod events;
 mod orders;
 mod others;
 mod random;
+mod replaces;
 
 use super::naive::Naive;
 use ringside_model::command::{Action, Cancel, Command, Reduce, RunTimers, Sequenced};

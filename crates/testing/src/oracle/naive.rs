@@ -10,6 +10,7 @@ mod matching;
 mod moves;
 mod order;
 mod pegs;
+mod replace;
 mod reports;
 mod short_sale;
 mod special;
@@ -24,8 +25,8 @@ use moves::Away;
 use order::{must_not_trade, reaches};
 use ringside_model::command::{
     AccountQuery, Action, Cancel, DefineFirm, DefineSession, DefineSymbol, Definition, Modify,
-    OperatorCommand, Reduce, Replace, RunTimers, Sequenced, SetBands, SetDurability, SetOrderEntry,
-    SetQuote, SetShortSale, SetState, TradingDay,
+    OperatorCommand, Reduce, ReplaceTerms, RunTimers, Sequenced, SetBands, SetDurability,
+    SetOrderEntry, SetQuote, SetShortSale, SetState, TradingDay,
 };
 use ringside_model::domain::{
     FirmId, Nanos, OrderId, OrderNumber, Price, SessionId, Side, SymbolId, SymbolState,
@@ -96,11 +97,9 @@ impl Naive {
             Action::EnterStop(stop) => self.enter_stop(number, command, &stop),
             Action::EnterIceberg(iceberg) => self.enter_iceberg(number, command, &iceberg),
             Action::Reduce(Reduce { id, quantity }) => self.reduce(command, id, quantity.0),
-            Action::Replace(Replace { id, new_id, quantity, price }) => {
-                self.replace(number, command, id, new_id, quantity.0, price)
-            }
-            Action::ReplaceTerms(asked) => {
-                self.reject(command, asked.replace.new_id, Side::Buy, Reason::Unsupported);
+            Action::Replace(asked) => self.replace(number, command, &asked, None),
+            Action::ReplaceTerms(ReplaceTerms { replace, terms }) => {
+                self.replace(number, command, &replace, Some(terms))
             }
             Action::Cancel(Cancel { id }) => self.cancel(command, id),
             Action::Modify(Modify { id, side, quantity }) => {

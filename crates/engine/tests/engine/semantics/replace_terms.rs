@@ -53,7 +53,7 @@ fn last_price() -> [(Do, &'static [&'static str]); 2] {
 #[test]
 fn a_stop_gets_another_stop_price_limit_and_quantity_and_waits_behind_the_others() {
     let [a, b] = last_price();
-    check_engine(
+    check(
         &[
             (
                 stop_order(buy(1, 3, 120), 110),
@@ -87,7 +87,7 @@ fn a_stop_gets_another_stop_price_limit_and_quantity_and_waits_behind_the_others
         "| 5:10@112",
     );
     // A reduced stop counts what was ordered.
-    check_engine(
+    check(
         &[
             a,
             b,
@@ -108,7 +108,7 @@ fn a_stop_whose_new_price_is_reached_triggers_at_once() {
     let [a, b] = last_price();
     let stop =
         (stop_order(buy(1, 3, 99), 110), &["accepted 1#13 buy 3@110 open 3 other 99 hidden stop"]);
-    check_engine(
+    check(
         &[
             a,
             b,
@@ -123,7 +123,7 @@ fn a_stop_whose_new_price_is_reached_triggers_at_once() {
         ],
         "2:4@99 |",
     );
-    check_engine(
+    check(
         &[
             a,
             b,
@@ -155,7 +155,7 @@ fn a_stop_whose_new_price_is_reached_triggers_at_once() {
 fn an_iceberg_gets_another_display() {
     let iceberg: [&str; 2] =
         ["accepted 1#11 sell 10@100 open 10", "displayed 1#11 sell 4@100 open 10 was #11"];
-    check_engine(
+    check(
         &[
             (iceberg_of(sell(1, 10, 100), 4), &iceberg),
             (
@@ -190,7 +190,7 @@ fn an_iceberg_gets_another_display() {
         "|",
     );
     for sizes in [slices(0, 1, 1), slices(1, 0, 1), slices(1, 2, 1), slices(11, 1, 1)] {
-        check_engine(
+        check(
             &[
                 (iceberg_of(sell(1, 10, 100), 4), &iceberg),
                 (
@@ -205,7 +205,7 @@ fn an_iceberg_gets_another_display() {
 
 #[test]
 fn a_hidden_order_gets_or_loses_a_minimum() {
-    check_engine(
+    check(
         &[
             (hidden(sell(1, 10, 100)), &["accepted 1#11 sell 10@100 open 10 hidden"]),
             (
@@ -229,7 +229,7 @@ fn a_hidden_order_gets_or_loses_a_minimum() {
         ],
         "|",
     );
-    check_engine(
+    check(
         &[
             (at_least(5, sell(1, 10, 100)), &["accepted 1#11 sell 10@100 open 10 hidden"]),
             // A minimum that is not named stays, also above what is open.
@@ -242,7 +242,7 @@ fn a_hidden_order_gets_or_loses_a_minimum() {
 
 #[test]
 fn an_order_until_cancelled_gets_an_end_and_an_end_moves() {
-    check_engine(
+    check(
         &[
             (buy(1, 4, 100).gtc(), &["accepted 1#11 buy 4@100 open 4"]),
             (replace_terms(1, 2, (4, 100), end(15)), &["replaced 2#11 buy 4@100 open 4 other 1"]),
@@ -265,7 +265,7 @@ fn an_order_until_cancelled_gets_an_end_and_an_end_moves() {
 
 #[test]
 fn a_peg_gets_another_quantity_offset_and_bound_at_the_price_that_it_follows() {
-    check_engine(
+    check(
         &[
             (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
             (primary(1, Side::Buy, 5), &["accepted 1#12 buy 5@10 open 5"]),
@@ -285,7 +285,7 @@ fn a_peg_gets_another_quantity_offset_and_bound_at_the_price_that_it_follows() {
 
 #[test]
 fn a_replaced_peg_comes_back_after_older_ones() {
-    check_engine(
+    check(
         &[
             (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
             (primary(1, Side::Buy, 5), &["accepted 1#12 buy 5@10 open 5"]),
@@ -334,7 +334,7 @@ fn a_peg_that_could_not_enter_is_not_replaced_and_stays() {
     ];
     for (command, lines, reason) in no_market {
         let rejected = format!("rejected 2 buy {reason}");
-        check_engine(
+        check(
             &[
                 (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
                 (primary(1, Side::Buy, 5), &["accepted 1#12 buy 5@10 open 5"]),
@@ -350,7 +350,7 @@ fn a_peg_that_could_not_enter_is_not_replaced_and_stays() {
 
 #[test]
 fn a_replaced_peg_may_trade_at_once() {
-    check_engine(
+    check(
         &[
             (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
             (peg(1, Side::Buy, 5, |terms| terms.peg_offset = 3), &["accepted 1#12 buy 5@7 open 5"]),
@@ -427,7 +427,7 @@ fn terms_that_do_not_fit_end_the_original() {
 
 #[test]
 fn a_total_that_is_filled_ends_the_order_whatever_its_terms() {
-    check_engine(
+    check(
         &[
             (
                 iceberg_of(sell(1, 10, 100), 4),
@@ -473,7 +473,7 @@ fn a_limit_that_the_kind_of_order_cannot_have_ends_the_original() {
 
 #[test]
 fn bands_and_the_short_sale_test_bound_a_replaced_peg_and_let_a_stop_be() {
-    check_engine(
+    check(
         &[
             (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
             (peg(1, Side::Buy, 5, |terms| terms.peg_offset = 3), &["accepted 1#12 buy 5@7 open 5"]),

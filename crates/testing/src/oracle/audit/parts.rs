@@ -158,7 +158,8 @@ pub(super) fn goes_on(command: &Command) -> bool {
         | Action::Cancel(_)
         | Action::Reduce(_)
         | Action::Modify(_)
-        | Action::Replace(_) => true,
+        | Action::Replace(_)
+        | Action::ReplaceTerms(_) => true,
         _ => false,
     }
 }

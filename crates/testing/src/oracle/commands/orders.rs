@@ -3,8 +3,7 @@
 use super::Generator;
 use crate::oracle::naive::{Naive, Order};
 use ringside_model::command::{
-    Action, Command, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, Modify, Replace,
-    SpecialTerms,
+    Action, Command, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, Modify, SpecialTerms,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, Capacity, FirmId, Nanos, OrderId, OrderType, Peg, PostOnly, Price,
@@ -83,15 +82,18 @@ impl Generator {
             let is_limit = order.price.0 > 0;
             order.order_type = if is_limit { OrderType::Limit } else { OrderType::Market };
         }
-        // The stop price is where the limits of the other side are.
-        let mut stop = self.price(symbol, !order.side.is_buy());
-        let last = venue.symbols.get(&symbol).and_then(|(_, last)| *last);
-        if let Some(last) = last.filter(|_| self.random.in_1000(150)) {
-            let past = self.random.below(3) as i64;
-            let reached = if order.side.is_buy() { last.0 - past } else { last.0 };
-            stop = Price(reached.max(1));
-        }
+        let stop = self.stop_price(venue, symbol, order.side);
         Action::EnterStop(EnterStop { order, stop })
+    }
+
+    /// Makes a stop price where the limits of the other side are, or one that the last price has
+    /// reached.
+    pub(super) fn stop_price(&mut self, venue: &Naive, symbol: SymbolId, side: Side) -> Price {
+        let last = venue.symbols.get(&symbol).and_then(|(_, last)| *last);
+        let away = self.price(symbol, !side.is_buy());
+        let Some(last) = last.filter(|_| self.random.in_1000(150)) else { return away };
+        let past = self.random.below(3) as i64;
+        Price(if side.is_buy() { last.0 - past } else { last.0 }.max(1))
     }
 
     /// Turns an order into an iceberg of a few slices, mostly a valid one.
@@ -101,21 +103,30 @@ impl Generator {
             order.order_type = OrderType::Limit;
             order.price.0 = order.price.0.max(1);
         }
+        let display = self.display(venue, symbol, order.quantity);
+        Action::EnterIceberg(EnterIceberg { order, display })
+    }
+
+    pub(super) fn display(
+        &mut self,
+        venue: &Naive,
+        symbol: SymbolId,
+        quantity: Quantity,
+    ) -> Display {
         let lot = venue.symbols.get(&symbol).map_or(1, |(definition, _)| definition.lot.0);
         let is_small = self.profile.is_bounded;
         let mut size = || {
             if is_small {
                 return lot * (1 + self.random.below(2));
             }
-            let part = order.quantity.0 / lot.max(1) / (1 + self.random.below(6));
+            let part = quantity.0 / lot.max(1) / (1 + self.random.below(6));
             if self.random.in_1000(20) { self.random.bits(64) } else { lot * part.max(1) }
         };
         let (next, least) = (size(), size());
         let most = least.max(size());
         let is_fixed = self.random.in_1000(600);
         let (least, most) = if is_fixed { (next, next) } else { (least, most) };
-        let display = Display { next, least, most, seed: self.random.next() };
-        Action::EnterIceberg(EnterIceberg { order, display })
+        Display { next, least, most, seed: self.random.next() }
     }
 
     /// Gives an order special terms, mostly valid ones.
@@ -199,31 +210,6 @@ impl Generator {
             terms = SpecialTerms { expire: Nanos(end), ..SpecialTerms::NONE };
         }
         Action::EnterSpecial(EnterSpecial { order, terms })
-    }
-
-    pub(super) fn replace(
-        &mut self,
-        venue: &Naive,
-        session: SessionId,
-        id: OrderId,
-        symbol: SymbolId,
-        order: Option<&Order>,
-    ) -> Action {
-        let buy = order.is_none_or(|order| order.side.is_buy());
-        let new_id = if self.random.in_1000(10) { id } else { self.new_id(venue, session, symbol) };
-        let quantity = if self.random.in_1000(300) {
-            self.reduced(order)
-        } else {
-            self.quantity(venue, symbol)
-        };
-        let price = match order {
-            // No limit.
-            Some(order) if order.is_for_auction() && self.random.in_1000(300) => Price(0),
-            Some(order) if self.random.in_1000(200) => order.price,
-            _ => self.price(symbol, buy),
-        };
-        self.recent.push((session, new_id, symbol));
-        Action::Replace(Replace { id, new_id, quantity, price })
     }
 
     /// Makes a modify: mostly between the two sell markings, sometimes to the other side of the

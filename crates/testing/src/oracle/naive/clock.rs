@@ -18,6 +18,7 @@ impl Naive {
             | Action::Reduce(_)
             | Action::Modify(_)
             | Action::Replace(_)
+            | Action::ReplaceTerms(_)
             | Action::MassCancel(_)
             | Action::Operator(OperatorCommand::SetState(_))
             | Action::Operator(OperatorCommand::PlanState(_))

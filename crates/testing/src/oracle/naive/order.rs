@@ -94,6 +94,19 @@ impl Order {
         self.is_for_auction() || self.stop.is_some() || self.is_non_displayed() || self.parked
     }
 
+    pub fn is_stop(&self) -> bool {
+        self.stop.is_some()
+    }
+
+    pub fn is_iceberg(&self) -> bool {
+        self.iceberg.is_some()
+    }
+
+    /// Returns the special terms.
+    pub fn terms(&self) -> Option<SpecialTerms> {
+        self.special
+    }
+
     pub fn is_for_auction(&self) -> bool {
         matches!(self.tif, TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction)
     }

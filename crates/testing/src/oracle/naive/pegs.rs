@@ -51,7 +51,12 @@ impl Naive {
     }
 
     /// Returns the limit of a peg by the quote; an error if the quote gives none.
-    fn followed(&self, symbol: SymbolId, buy: bool, terms: &SpecialTerms) -> Result<Price, Reason> {
+    pub(super) fn followed(
+        &self,
+        symbol: SymbolId,
+        buy: bool,
+        terms: &SpecialTerms,
+    ) -> Result<Price, Reason> {
         let (bid, offer) = self.quotes.get(&symbol).copied().unwrap_or_default();
         let (bid, offer) = (i128::from(bid.0), i128::from(offer.0));
         if bid > 0 && offer > 0 && bid > offer {

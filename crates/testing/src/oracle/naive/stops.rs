@@ -35,10 +35,15 @@ impl Naive {
         let number = self.own_place(number);
         let order = Order { stop: Some(limit), ..Order::new(number, command, enter, *stop) };
         self.say(Accepted { stop: Some(enter.price) }, &order, order.open);
-        self.put(order);
+        self.wait_for_trigger(order);
+    }
+
+    /// Lets a new stop wait, or trigger by the last price.
+    pub(super) fn wait_for_trigger(&mut self, stop: Order) {
+        self.put(stop);
         // The last price reaches no older stop: each trade has reached what it could.
-        self.traded_at.extend(self.symbols[&command.symbol].1);
-        self.elect(command.symbol);
+        self.traded_at.extend(self.symbols[&stop.symbol].1);
+        self.elect(stop.symbol);
     }
 
     /// Returns the stops of a symbol: buy stops, then sell stops, each in the order in which a
