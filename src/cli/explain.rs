@@ -151,7 +151,7 @@ impl Event {
                 format!("took the place of order {}, id {old_id}", report.order)
             }
             Body::Replaced(_) => {
-                format!("left the book for order {}, id {}", self.order, report.id)
+                format!("gave its place to order {}, id {}", self.order, report.id)
             }
             Body::Modified(_) => {
                 let (side, open) = (report.side.name(), report.open);

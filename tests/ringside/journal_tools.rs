@@ -288,10 +288,10 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
          attributed,firm,role,of_session,of_firm,cause,enabled,next_id,match,resting_session,\
          resting_id,resting_text,incoming_session,incoming_id,incoming_text,tick,lot,collar_bps,\
          reference,mode,stop_price,display_qty,refresh,seed,state,step,partition,version,orders,id_there,\
-         peg,peg_offset,hidden,min_qty,expire_ts,at_band,at_short_test,at,random_ms,low,high,band_bps,bid,offer,\
-         restricted,automatic,qty_max,notional_max,open_orders_max,gross_notional_max,\
+         peg,peg_offset,peg_limit,hidden,min_qty,expire_ts,at_band,at_short_test,at,random_ms,low,high,\
+         band_bps,bid,offer,restricted,automatic,qty_max,notional_max,open_orders_max,gross_notional_max,\
          orders_per_second_max,killed,verdict\n\
-         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,duplicate_id\n"
+         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,duplicate_id\n"
     );
 }
 
@@ -754,7 +754,7 @@ fn explain_names_sender_contra_and_chain() {
             chain,
             "seqno 3 (enter): accepted",
             "seqno 5 (enter): traded with the incoming order 5 of B, id 1",
-            "seqno 6 (replace): left the book for order 6, id 2",
+            "seqno 6 (replace): gave its place to order 6, id 2",
         ]
     );
     assert_eq!(
@@ -762,7 +762,7 @@ fn explain_names_sender_contra_and_chain() {
         [
             chain,
             "seqno 6 (replace): took the place of order 3, id 1",
-            "seqno 7 (replace): left the book for order 7, id 3",
+            "seqno 7 (replace): gave its place to order 7, id 3",
         ]
     );
     let whole = [
@@ -842,7 +842,7 @@ fn explain_tells_of_modifications_broken_trades_and_the_end_of_the_day() {
     let second = "seqno 8 (modify): modified to short, 50 open, 10 less than before";
     let broken = "seqno 9 (break_trade): its trade 6291457 was taken back";
     let end = "seqno 10 (trading_day): canceled. Its time in force ended.";
-    let left = "seqno 7 (replace): left the book for order 7, id 2";
+    let left = "seqno 7 (replace): gave its place to order 7, id 2";
     let took = "seqno 7 (replace): took the place of order 3, id 1";
     assert_eq!(causes("3", &[]), [&[chain], &first[..], &[left, broken]].concat());
     assert_eq!(causes("7", &[]), [chain, took, second, end]);

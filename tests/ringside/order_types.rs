@@ -82,12 +82,11 @@ fn in_words(report: &Value) -> Option<String> {
     };
     let order = || format!("{} {}", of("session"), of("id"));
     let at = report.get("price").map_or(String::new(), |_| format!(" at {}", of("price")));
+    let stop = report.get("stop_price");
+    let stop = stop.map_or(String::new(), |_| format!(", stop at {}", of("stop_price")));
     Some(match of("report").as_str() {
         "defined" => return None,
-        "accepted" => {
-            let stop = report["stop_price"].as_str().map(|price| format!(", stop at {price}"));
-            format!("{} accepted: {}{at}{}", order(), of("qty"), stop.unwrap_or_default())
-        }
+        "accepted" => format!("{} accepted: {}{at}{stop}", order(), of("qty")),
         "triggered" if report["order"] == report["old_order"] => {
             format!("{} triggered, waits", order())
         }
@@ -102,7 +101,7 @@ fn in_words(report: &Value) -> Option<String> {
         "rejected" => format!("{} rejected: {}", order(), of("reason")),
         "replaced" => {
             let (old, open) = (of("old_id"), of("open"));
-            format!("{} replaced {old}: {}{at}, {open} open", order(), of("qty"))
+            format!("{} replaced {old}: {}{at}, {open} open{stop}", order(), of("qty"))
         }
         "restated" => format!("{} restated: {}{at}", order(), of("open")),
         "state_changed" => format!("{} {}", of("symbol"), of("state")),
