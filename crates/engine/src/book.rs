@@ -20,8 +20,8 @@ pub(super) struct Book {
     is_day_over: bool,
     /// True if the symbol has bands, a quote or a short sale setting, see [`super::market`].
     is_guarded: bool,
-    /// True if some orders of the symbol have special terms.
-    has_terms: bool,
+    /// Number of resting orders with special terms.
+    special: u32,
     /// True if the symbol owes work, see [`super::work`].
     owes: bool,
     collar_bps: u32,
@@ -72,7 +72,7 @@ impl Book {
             state: SymbolState::Open,
             is_day_over: false,
             is_guarded: false,
-            has_terms: false,
+            special: 0,
             owes: false,
             collar_bps: definition.collar_bps,
             reference: definition.reference.0,
@@ -174,12 +174,18 @@ impl Book {
     /// the slow path.
     #[inline]
     pub(crate) fn has_terms(&self) -> bool {
-        self.has_terms
+        self.special > 0
     }
 
-    /// Sets the result of [`Book::has_terms`].
-    pub(crate) fn set_has_terms(&mut self, has_terms: bool) {
-        self.has_terms = has_terms;
+    /// Counts an order with special terms that rests from now on.
+    pub(crate) fn add_special(&mut self) {
+        self.special += 1;
+        self.choose_way();
+    }
+
+    /// Counts an order with special terms that rests no more.
+    pub(crate) fn take_special(&mut self) {
+        self.special -= 1;
         self.choose_way();
     }
 
@@ -197,7 +203,7 @@ impl Book {
 
     fn choose_way(&mut self) {
         let is_open = self.is_open() || planted(Bug::ShortWayLeftOpen);
-        let is_plain = is_open && !self.is_guarded && !self.has_terms && !self.owes;
+        let is_plain = is_open && !self.is_guarded && !self.has_terms() && !self.owes;
         self.lot_to_enter = if is_plain { self.lot } else { 0 };
     }
 

@@ -152,7 +152,7 @@ impl Engine {
         let state = self.book_index(symbol).map(|book| self.books[book].state());
         let has_more = self.beside(symbol).next().is_some()
             || self.reserves_of(symbol).next().is_some()
-            || self.has_terms(symbol)
+            || self.book_index(symbol).is_some_and(|book| self.books[book].has_terms())
             || self.tables.plans.has(symbol)
             || self.tables.markets.has(symbol)
             || self.tables.settings.has(symbol);

@@ -39,6 +39,7 @@ struct Follower {
     is_parked: bool,
     /// Price that the peg follows; `None` if the peg belongs out of the book.
     price: Option<i64>,
+    terms: LimitTerms,
 }
 
 impl Engine {
@@ -147,8 +148,11 @@ impl Engine {
         let follower = |slot| {
             let order = self.orders.get(slot);
             let is_parked = order.attributes.is_parked();
-            let price = self.price_of_peg(book, order);
-            Follower { slot, number: order.number, is_parked, price }
+            let asked = self.special_terms(order);
+            let price = self.followed_price(book, order.attributes.is_buy(), asked).ok();
+            let price = price.filter(|_| self.books[book].is_open());
+            let terms = LimitTerms::of_order(order, Some(asked));
+            Follower { slot, number: order.number, is_parked, price, terms }
         };
         slots.map(follower).collect()
     }
@@ -184,23 +188,23 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) -> bool {
         let mut moves = vec![];
-        for &Follower { slot, number, price, .. } in followers.iter().filter(|peg| !peg.is_parked) {
-            let Some(price) = price else { continue };
-            let order = self.orders.get(slot);
+        for peg in followers.iter().filter(|peg| !peg.is_parked) {
+            let Some(price) = peg.price else { continue };
+            let order = self.orders.get(peg.slot);
             let (buy, key) = (order.attributes.is_buy(), self.levels.get(order.level).key);
             if key_of(buy, price) != key {
                 let comes_closer = key_of(buy, price) < key;
-                moves.push((comes_closer, OrderNumber(number).age(), (slot, number), price));
+                moves.push((comes_closer, OrderNumber(peg.number).age(), (peg, price)));
             }
         }
-        moves.sort_unstable_by_key(|&(comes_closer, age, ..)| (comes_closer, age));
-        for (.., (slot, number), price) in moves {
+        moves.sort_unstable_by_key(|&(comes_closer, age, _)| (comes_closer, age));
+        for (.., (peg, price)) in moves {
             // A peg before it may have traded with it.
-            if self.orders.get(slot).number == number {
+            if self.orders.get(peg.slot).number == peg.number {
                 if !self.has_work(traded) {
                     return false;
                 }
-                self.move_peg(at, book, (slot, price), traded, sink);
+                self.move_peg(at, book, (peg, price), traded, sink);
             }
         }
         true
@@ -220,12 +224,12 @@ impl Engine {
         if planted(Bug::PegsBackByNumber) {
             parked.sort_by_key(|peg| peg.number);
         }
-        for &&Follower { slot, price, .. } in &parked {
-            let Some(price) = price else { continue };
+        for peg in parked {
+            let Some(price) = peg.price else { continue };
             if !self.has_work(traded) {
                 return false;
             }
-            self.move_peg(at, book, (slot, price), traded, sink);
+            self.move_peg(at, book, (peg, price), traded, sink);
         }
         true
     }
@@ -250,16 +254,14 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        (slot, price): (Slot, i64),
+        (&Follower { slot, terms, is_parked, .. }, price): (&Follower, i64),
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) {
-        let order = *self.orders.get(slot);
-        let limit_terms = LimitTerms::of_order(&order, self.terms_of(&order));
         let stays = |price: i64| {
-            !order.attributes.is_parked() && price == self.levels.get(order.level).price()
+            !is_parked && price == self.levels.get(self.orders.get(slot).level).price()
         };
-        match self.guarded_price(book, limit_terms, price) {
+        match self.guarded_price(book, terms, price) {
             Err(reason) => self.cancel_resting(slot, reason.of_end(), sink),
             Ok(price) if stays(price) => {}
             Ok(price) => self.enter_again(at, book, (slot, price), traded, sink),

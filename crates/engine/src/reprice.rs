@@ -72,7 +72,7 @@ impl Engine {
             let (left, display) = self.take_reserve(&old);
             self.keep_reserve(&order, price, left, display);
         }
-        (order, old.attributes.is_special().then(|| self.forget_terms(&old)))
+        (order, old.attributes.is_special().then(|| self.lift_terms(&old)))
     }
 
     /// Sorts orders by priority on their side, displayed and hidden ones together.

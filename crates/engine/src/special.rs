@@ -8,7 +8,7 @@ use super::market::LimitTerms;
 use super::matching::Incoming;
 use super::orders::{Order, Slot};
 use super::pegs;
-use super::side_tables::{OrderKey, Row, orders_of};
+use super::side_tables::{OrderKey, Row};
 use super::{Engine, whole};
 use ringside_model::command::{Enter, EnterSpecial, NamedSpecialTerms, Sequenced, SpecialTerms};
 use ringside_model::domain::{
@@ -183,8 +183,8 @@ impl Engine {
         self.begin_terms(&incoming.order, Some(terms));
         self.match_incoming(book, order_type, incoming, sink);
         if incoming.order.open == 0 && incoming.order.attributes.is_special() {
-            self.tables.terms.remove(incoming.order.key());
-            self.guard(SymbolId(incoming.order.symbol));
+            let terms = self.take_terms(&incoming.order);
+            self.pegs.remove(&(SymbolId(incoming.order.symbol), terms.since));
         }
     }
 
@@ -208,7 +208,7 @@ impl Engine {
             let end = (symbol, asked.expire, order.number);
             self.expiries.insert(end, owner);
         }
-        self.books[book].set_has_terms(true);
+        self.books[book].add_special();
         if !order.attributes.is_displayed() {
             self.rest_beside(order, price);
             self.note_new_minimum(&order);
@@ -218,18 +218,34 @@ impl Engine {
         }
     }
 
-    /// Removes the terms of an order that leaves; returns them.
+    /// Removes the terms of a resting order that leaves; returns them.
     #[cold]
     pub(super) fn forget_terms(&mut self, order: &Order) -> KeptTerms {
-        let terms = self.tables.terms.remove(order.key()).expect("a special order has terms");
-        let symbol = SymbolId(order.symbol);
+        let terms = self.lift_terms(order);
         if terms.asked.peg != Peg::None {
-            self.pegs.remove(&(symbol, terms.since));
+            self.pegs.remove(&(SymbolId(order.symbol), terms.since));
         }
-        self.minimums.remove(order);
-        self.expiries.remove(&(symbol, terms.asked.expire, order.number));
-        self.guard(symbol);
         terms
+    }
+
+    /// Removes the terms of a resting order that enters again under another number; a peg keeps its
+    /// place in the order of entry.
+    pub(super) fn lift_terms(&mut self, order: &Order) -> KeptTerms {
+        let terms = self.take_terms(order);
+        let symbol = SymbolId(order.symbol);
+        if terms.asked.min_quantity.0 != 0 {
+            self.minimums.remove(order);
+        }
+        if terms.asked.expire.0 != 0 {
+            self.expiries.remove(&(symbol, terms.asked.expire, order.number));
+        }
+        let book = self.book_index(symbol).expect("what has terms has a book");
+        self.books[book].take_special();
+        terms
+    }
+
+    fn take_terms(&mut self, order: &Order) -> KeptTerms {
+        self.tables.terms.remove(order.key()).expect("a special order has terms")
     }
 
     /// Returns the terms of an order that has some, with its entry.
@@ -264,18 +280,6 @@ impl Engine {
     /// Iterates over the expiry times, by symbol.
     pub(super) fn expiry_times(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
         self.expiries.keys().map(|&(symbol, end, _)| (symbol, end))
-    }
-
-    /// Returns true if some order of a symbol has special terms.
-    pub(super) fn has_terms(&self, symbol: SymbolId) -> bool {
-        self.tables.terms.range(orders_of(symbol)).next().is_some()
-    }
-
-    /// Opens the fast path again for a book that has lost its last order with special terms.
-    fn guard(&mut self, symbol: SymbolId) {
-        let has_terms = self.has_terms(symbol);
-        let book = self.book_index(symbol).expect("what has terms has a book");
-        self.books[book].set_has_terms(has_terms);
     }
 
     /// Restores an order with special terms from an image.
