@@ -84,11 +84,13 @@ AFTER = [
 ]
 
 
-def make(program, version):
-    """Has the program write archives, and measures them."""
+def make(program, version, names):
+    """Has the program write archives, all or those with these names, and measures them."""
     folder, rows = OLD / version, {}
     folder.mkdir(parents=True, exist_ok=True)
-    for name, write in {"file": write_file, "served": write_served, "node": write_node}.items():
+    writers = {"file": write_file, "served": write_served, "node": write_node, "poison": write_poison}
+    for name in names or writers:
+        write = writers[name]
         with tempfile.TemporaryDirectory(prefix="ringside-old-") as place:
             write(program, pathlib.Path(place))
             pack(pathlib.Path(place), folder / f"{name}.tar.xz")
@@ -324,6 +326,19 @@ def write_node(program, folder):
         record.write_text(record.read_text().replace(venue.host, "HOST"))
     stored = json.loads(node_file.read_text())
     node_file.write_text(json.dumps(stored | {"boot": EARLIER_BOOT}, separators=(",", ":")))
+
+
+def write_poison(program, folder):
+    """One command with more trades than match numbers: rules up to 6 gave numbers twice."""
+    (folder / "venue.toml").write_text(SERVE_CONFIG + STAYING)
+    executing = folder / "exec.toml"
+    executing.write_text(JOURNAL_CONFIG)
+    symbol = {"op": "symbol", "symbol": "S", "tick": "0.01"}
+    offer = {"op": "enter", "session": "A", "symbol": "S", "side": "sell", "qty": 1000, "price": "10.00", "display_qty": 1}
+    sweep = {"op": "enter", "session": "B", "id": 1, "symbol": "S", "side": "buy", "qty": 1_100_000, "price": "10.00"}
+    lines = [symbol, *(offer | {"id": number} for number in range(1, 1101)), sweep]
+    session = "\n".join(map(json.dumps, lines)).encode()
+    program.run("exec", "-", "--quiet", "--config", executing, "--journal", folder / "journal", stdin=session)
 
 
 def served_config(head):

@@ -175,6 +175,10 @@ impl Engine {
             }
             return;
         }
+        if !self.has_work(&traded) {
+            self.queue_reached(slot, sink);
+            return self.owe(book, Step::Stops, traded, sink);
+        }
         traded.waves += 1;
         self.enter_elected(at, book, slot, &mut traded, sink);
         self.elect(at, book, traded, sink);

@@ -212,7 +212,7 @@ pub enum JournalError {
         advice: &'static str,
     },
     /// The journal is not the one that the program and its config expect.
-    #[error("{path}: {what} is {found}, but this program and its config want {wanted}")]
+    #[error("{path}: {what} is {found}, but this program and its config want {wanted}. {advice}")]
     Mismatch {
         /// Path of the segment file.
         path: PathBuf,
@@ -222,6 +222,8 @@ pub enum JournalError {
         found: String,
         /// Value that is expected.
         wanted: String,
+        /// Advice to the operator, for the message.
+        advice: &'static str,
     },
     /// Committed data is damaged or gone.
     #[error("{path}: corrupt at offset {offset}, after seqno {seqno}: {detail}")]

@@ -38,6 +38,11 @@ pub const SEGMENT_BYTES_MIN: u64 = 16 * PAGE_BYTES;
 const MAGIC: [u8; 8] = *b"RINGSIDE";
 const FORMAT_VERSION: u32 = 4;
 
+/// Advice for a journal that other matching rules wrote, and for one of another config.
+const OTHER_RULES: &str = "Other matching rules would make another history of it: replay or export it \
+    with the version that wrote it, and start this version with an empty journal.dir";
+const OTHER_CONFIG: &str = "Start with the config that wrote it, or with an empty journal.dir";
+
 /// Returns the advice for a journal of another format. Only if the program that reads the format is
 /// known, the advice is to leave the journal to that program.
 fn advice_for(format: u32) -> &'static str {
@@ -146,18 +151,20 @@ impl SegmentHeader {
                 advice: advice_for(header.format),
             });
         }
-        let differs = |what, found: u64, wanted: u64| JournalError::Mismatch {
+        let differs = |what, found: u64, wanted: u64, advice| JournalError::Mismatch {
             path: path.to_path_buf(),
             what,
             found: format!("{found:#x}"),
             wanted: format!("{wanted:#x}"),
+            advice,
         };
         if header.semantics != expected.semantics {
-            let wanted = expected.semantics.into();
-            return Err(differs("the semantics version", header.semantics.into(), wanted));
+            let (found, wanted) = (header.semantics.into(), expected.semantics.into());
+            return Err(differs("the semantics version", found, wanted, OTHER_RULES));
         }
         if header.config_hash != expected.config_hash {
-            return Err(differs("the config hash", header.config_hash, expected.config_hash));
+            let (found, wanted) = (header.config_hash, expected.config_hash);
+            return Err(differs("the config hash", found, wanted, OTHER_CONFIG));
         }
         if header.length != file.len() as u64 {
             return Err(corrupt(&format!(

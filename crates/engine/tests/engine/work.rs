@@ -427,3 +427,15 @@ fn an_auction_that_a_collar_limits_halts_its_symbol_when_it_has_traded_in_severa
     assert_eq!(venue.engine.live_orders(), 2);
     venue.restart();
 }
+
+#[test]
+fn a_stop_that_enters_reached_waits_if_its_command_has_no_work_left() {
+    let mut venue = with_stops_left();
+    venue.engine.set_work_max(4);
+    // The part gives three places, the stop its own.
+    let order = limit(8, Side::Buy, 50, 1);
+    venue.apply(Action::EnterStop(EnterStop { order, stop: Price(100) }));
+    assert_eq!((venue.count(ReportKind::Entered), venue.count(ReportKind::Triggered)), (3, 1));
+    assert!(venue.is_unfinished());
+    assert_eq!((venue.finish(), venue.count(ReportKind::Entered)), (1, 1));
+}
