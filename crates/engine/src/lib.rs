@@ -29,8 +29,8 @@
 //!   ids of each session, `attributes.rs` their fixed terms.
 //! - `tree.rs` is a tree that is searched by sums: of minimums, and of the quantities of a call.
 //! - `lookahead.rs` prefetches the memory that a batch will touch.
-//! - `amend.rs` has reduce and modify, `replace.rs` replace, `venue.rs` the rare commands, `covered.rs` the
-//!   orders of a mass cancel, `clock.rs` scheduled states and expiry.
+//! - `amend.rs` has reduce and modify, `replace.rs` replace, `venue.rs` the rare commands,
+//!   `covered.rs` the orders of a mass cancel, `clock.rs` scheduled states and expiry.
 //! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
 //!   `collar.rs` the limits of that price, `call.rs` the interest of a call, `pools.rs` the orders
 //!   for auctions only.
