@@ -18,7 +18,7 @@ use ringside_edge::gateway::risk::RiskDesk;
 use ringside_model::command::Command;
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::frame::Frame;
-use ringside_model::report::{Published, ReportKind};
+use ringside_model::report::{Published, Report, ReportKind};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -162,6 +162,11 @@ impl Subscriber for Past<'_> {
     }
 
     fn report(&mut self, published: &Published) {
+        let (names, report) = (self.directory.names(), &published.report);
+        names.learn(report);
+        if let Some(command) = self.count.rejected(report) {
+            names.reject(command);
+        }
         self.count.report(published);
     }
 
@@ -293,6 +298,14 @@ struct Count {
     command: Option<(SeqNo, Command)>,
 }
 
+impl Count {
+    /// Returns the present command if the report says that the engine has rejected it.
+    fn rejected(&self, report: &Report) -> Option<&Command> {
+        let is_rejected = report.kind == ReportKind::Rejected;
+        self.command.as_ref().filter(|_| is_rejected).map(|(_, command)| command)
+    }
+}
+
 impl Subscriber for Count {
     const COMMANDS: bool = true;
 
@@ -332,6 +345,9 @@ impl Subscriber for Told {
 
     fn report(&mut self, published: &Published) {
         self.count.report(published);
+        if let Some(command) = self.count.rejected(&published.report) {
+            self.printer.lines.names().reject(command);
+        }
         self.printer.report(published);
     }
 
@@ -376,6 +392,7 @@ impl Subscriber for Printer {
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
+        self.lines.names().learn(report);
         *self.counts.entry(report.kind.name()).or_default() += 1;
         if matches!(report.kind, ReportKind::Canceled | ReportKind::Rejected) {
             *self.reasons.entry(report.reason.name()).or_default() += 1;

@@ -1,6 +1,6 @@
 //! `ringside explain`: everything that ever happened to an order, with the causes.
 
-use super::journal::{NamedField, command_fields, decode, json_line};
+use super::journal::{NamedField, UnitChanges, command_fields, decode, json_line};
 use super::replay::open;
 use super::{CliError, FRAME_SCHEMA_VERSION};
 use crate::config::Config;
@@ -277,6 +277,7 @@ impl Subscriber for Recorder {
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
+        self.lines.names().learn(report);
         // A trade is reported twice in a row: first to the resting order, then to the incoming one.
         // In an auction the older order comes first.
         let removes = matches!(report.body(), Body::Executed(Executed { removed: true, .. }));
@@ -350,6 +351,7 @@ impl Causes {
         let wanted: BTreeSet<u64> = events.iter().map(|event| event.published.seqno.0).collect();
         let last = wanted.last().copied().unwrap_or(0);
         let mut causes = Causes { commands: BTreeMap::new(), names: Directory::new() };
+        let mut units = UnitChanges::new(config);
         let mut reader = open(config)?;
         while reader.seqno().0 < last
             && let Some(frame) = reader.next_frame()?
@@ -359,8 +361,10 @@ impl Causes {
                 let fields = command_fields(&decode(&frame)?, &causes.names);
                 causes.commands.insert(frame.header.seqno, (kind, fields));
             }
-            if command::is_definition(kind) {
-                causes.names.observe(&decode(&frame)?.command);
+            if command::is_definition(kind) || kind == FrameKind::ChangeSymbol {
+                let at = decode(&frame)?;
+                causes.names.observe(&at.command);
+                units.pass(&at, &causes.names)?;
             }
         }
         Ok(causes)

@@ -209,5 +209,7 @@ impl Subscriber for Learner {
         self.0.observe(command);
     }
 
-    fn report(&mut self, _published: &Published) {}
+    fn report(&mut self, published: &Published) {
+        self.0.names().learn(&published.report);
+    }
 }

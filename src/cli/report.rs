@@ -14,7 +14,7 @@ use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay;
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::Command;
-use ringside_model::domain::{Name, Nanos, Price, Quantity, SessionId, SymbolId};
+use ringside_model::domain::{Name, Nanos, Price, Quantity, SessionId, SymbolId, Tick};
 use ringside_model::report::{Body, Published, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -33,13 +33,24 @@ pub(super) struct ReportArgs {
     json: bool,
 }
 
-/// Totals of one symbol. `ticks` is the notional in ticks of the symbol, printed as a decimal of
-/// the symbol: prices in ticks of different symbols would not add up.
+/// Totals of one symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Total {
     trades: u64,
     quantity: u128,
-    ticks: u128,
+    /// Quantity times price in the smallest unit that a tick can have: the tick may change.
+    value: u128,
+}
+
+impl Total {
+    /// Counts a trade at a price of `digits` with so many decimals.
+    fn add(&mut self, quantity: u64, digits: u128, decimals: u8) {
+        self.trades += 1;
+        self.quantity += u128::from(quantity);
+        let unit = 10u128.pow(Tick::SCALE_MAX.saturating_sub(decimals).into());
+        let value = digits.saturating_mul(unit).saturating_mul(quantity.into());
+        self.value = self.value.saturating_add(value);
+    }
 }
 
 const HEADER: &str = "seq,ts,match,symbol,qty,price,resting_session,resting_id,resting_side,\
@@ -120,7 +131,7 @@ struct Trades {
     /// Match numbers that were broken, on any day.
     broken: BTreeSet<u64>,
     /// Quantities and prices of corrected matches, on any day.
-    corrected: BTreeMap<u64, (Quantity, Price)>,
+    corrected: BTreeMap<u64, (Quantity, String)>,
     /// Description of the first trade whose sides received different reports.
     unequal: Option<String>,
 }
@@ -128,6 +139,8 @@ struct Trades {
 struct Trade {
     resting: Published,
     incoming: Report,
+    /// Price in the tick of its time.
+    price: String,
 }
 
 impl Trades {
@@ -157,10 +170,10 @@ impl Trades {
             self.resting = Some(*published);
             return;
         }
-        let total = self.told.entry(report.symbol).or_default();
-        total.trades += 1;
-        total.quantity += u128::from(report.quantity.0);
-        total.ticks += u128::from(report.quantity.0) * u128::from(report.price.0.unsigned_abs());
+        let tick = self.directory.names().symbol(report.symbol).map(|symbol| symbol.tick);
+        let Tick { mantissa, scale } = tick.unwrap_or(Tick { mantissa: 0, scale: 0 });
+        let digits = u128::from(report.price.0.unsigned_abs()) * u128::from(mantissa);
+        self.told.entry(report.symbol).or_default().add(report.quantity.0, digits, scale);
         let same = |resting: &Published| {
             let other = &resting.report;
             resting.match_number() == published.match_number()
@@ -169,7 +182,10 @@ impl Trades {
                 && other.side.is_buy() != report.side.is_buy()
         };
         match self.resting.take().filter(same) {
-            Some(resting) => self.trades.push(Trade { resting, incoming: *report }),
+            Some(resting) => {
+                let price = self.price(report.symbol, report.price);
+                self.trades.push(Trade { resting, incoming: *report, price });
+            }
             None => {
                 let (seqno, number) = (published.seqno, published.match_number());
                 let what = format!("seqno {seqno}: the two sides of match {number} do not agree");
@@ -181,13 +197,11 @@ impl Trades {
     fn write(&self, file: std::fs::File) -> std::io::Result<()> {
         let mut out = std::io::BufWriter::new(file);
         writeln!(out, "{HEADER}")?;
-        for Trade { resting, incoming } in &self.trades {
+        for Trade { resting, incoming, price } in &self.trades {
             let report = &resting.report;
             let number = resting.match_number();
             let (corrected_quantity, corrected_price) = match self.corrected.get(&number.0) {
-                Some((quantity, price)) => {
-                    (quantity.to_string(), self.price(report.symbol, *price))
-                }
+                Some((quantity, price)) => (quantity.to_string(), price.clone()),
                 None => Default::default(),
             };
             writeln!(
@@ -197,7 +211,7 @@ impl Trades {
                 resting.time,
                 self.symbol(report.symbol),
                 report.quantity,
-                self.price(report.symbol, report.price),
+                price,
                 self.session(report.session),
                 report.id,
                 report.side.name(),
@@ -234,17 +248,16 @@ impl Trades {
             .map_or(String::new(), |s| s.name.as_str().to_string())
     }
 
-    /// Formats quantity times price as a decimal.
+    /// Formats quantity times price as a decimal, with as many digits as the tick, or as it needs.
     fn notional(&self, symbol: SymbolId, total: &Total) -> String {
-        let Some(tick) = self.directory.names().symbol(symbol).map(|symbol| symbol.tick) else {
+        let Some(Tick { scale, .. }) = self.directory.names().symbol(symbol).map(|s| s.tick) else {
             return String::new();
         };
-        let (unit, value) =
-            (10u128.pow(tick.scale.into()), total.ticks * u128::from(tick.mantissa));
-        match usize::from(tick.scale) {
-            0 => value.to_string(),
-            digits => format!("{}.{:0digits$}", value / unit, value % unit),
-        }
+        let digits = usize::from(Tick::SCALE_MAX);
+        let text = format!("{:0>width$}", total.value, width = digits + 1);
+        let (whole, part) = text.split_at(text.len() - digits);
+        let needed = part.trim_end_matches('0').len().max(scale.into());
+        if needed == 0 { whole.into() } else { format!("{whole}.{}", &part[..needed]) }
     }
 }
 
@@ -255,12 +268,13 @@ impl Subscriber for Trades {
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
+        self.directory.names().learn(report);
         let is_of_the_day = (self.from..self.to).contains(&published.time);
         match report.body() {
             Body::Executed(executed) if is_of_the_day => self.executed(published, executed.removed),
             Body::Broken(broken) => _ = self.broken.insert(broken.match_number.0),
             Body::Corrected(corrected) => {
-                let terms = (report.quantity, report.price);
+                let terms = (report.quantity, self.price(report.symbol, report.price));
                 self.corrected.insert(corrected.match_number.0, terms);
             }
             _ => {}
@@ -277,14 +291,10 @@ fn totals_of(text: &str, directory: &Directory) -> Option<BTreeMap<SymbolId, Tot
         let fields: Vec<&str> = line.split(',').collect();
         let &[_, _, _, symbol, quantity, price, ..] = &fields[..] else { return None };
         let symbol = directory.numbers().symbol_id(Name::new(symbol)?)?;
-        let tick = directory.names().symbol(symbol)?.tick;
+        let decimals = price.split_once('.').map_or(0, |(_, part)| part.len());
+        let digits: u128 = price.replace('.', "").parse().ok()?;
         let total = totals.entry(symbol).or_default();
-        let quantity: u128 = quantity.parse().ok()?;
-        total.trades += 1;
-        total.quantity += quantity;
-        // A decimal with all digits of the tick, without its point, is a number of smallest units.
-        let units: u128 = price.replace('.', "").parse().ok()?;
-        total.ticks += quantity * (units / u128::from(tick.mantissa));
+        total.add(quantity.parse().ok()?, digits, decimals.try_into().ok()?);
     }
     Some(totals)
 }

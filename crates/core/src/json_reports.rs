@@ -101,7 +101,7 @@ impl JsonReports {
 
     /// Returns the names of the definitions so far.
     #[inline]
-    pub(crate) fn names(&self) -> &Names {
+    pub fn names(&self) -> &Names {
         &self.names
     }
 

@@ -1,7 +1,7 @@
 //! `ringside journal diff`: compares two journals and finds their first difference.
 
 use super::dump::frame_json;
-use super::{command_fields, decode, json_line, next_placed};
+use super::{UnitChanges, command_fields, decode, json_line, next_placed};
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, FRAME_SCHEMA_VERSION};
 use crate::config::Config;
@@ -32,6 +32,8 @@ pub(super) fn run(args: &DiffArgs, config: &Config) -> Result<(), CliError> {
     let side = |letter, dir| Side::open(letter, dir, config, args.bytes);
     let mut sides = [side('A', &args.a)?, side('B', &args.b)?];
     let mut names = Directory::new();
+    let of_a = of_folder(config, &args.a);
+    let mut units = UnitChanges::new(&of_a);
     let mut equal = 0;
     let outcome = loop {
         let [a, b] = &mut sides;
@@ -43,7 +45,7 @@ pub(super) fn run(args: &DiffArgs, config: &Config) -> Result<(), CliError> {
                 if !is_same(&a.frame, &b.frame, args.bytes)? {
                     break Outcome::Differ(Box::new([a, b]));
                 }
-                learn(&mut names, &a.frame);
+                learn(&mut names, &mut units, &a.frame)?;
                 equal += 1;
             }
         }
@@ -88,9 +90,7 @@ enum Outcome {
 
 impl<'a> Side<'a> {
     fn open(letter: char, dir: &'a Path, config: &Config, bytes: bool) -> Result<Self, CliError> {
-        let mut config = config.clone();
-        config.journal.dir = dir.to_path_buf();
-        Ok(Side { letter, dir, reader: open(&config)?, bytes })
+        Ok(Side { letter, dir, reader: open(&of_folder(config, dir))?, bytes })
     }
 
     /// Returns the next frame that is compared.
@@ -130,13 +130,24 @@ fn is_same(a: &Frame, b: &Frame, bytes: bool) -> Result<bool, CliError> {
     Ok(decode(a)? == decode(b)? && ClientFields::of(a) == ClientFields::of(b))
 }
 
-/// Learns a definition. Up to the first difference a name means the same in both journals.
-fn learn(names: &mut Directory, frame: &Frame) {
-    if frame.kind().is_some_and(command::is_definition)
+/// Learns a definition or new units. Up to the first difference a name means the same in both
+/// journals.
+fn learn(names: &mut Directory, units: &mut UnitChanges, frame: &Frame) -> Result<(), CliError> {
+    let changes = |kind| command::is_definition(kind) || kind == FrameKind::ChangeSymbol;
+    if frame.kind().is_some_and(changes)
         && let Some(at) = Sequenced::decode(frame)
     {
         names.observe(&at.command);
+        units.pass(&at, names)?;
     }
+    Ok(())
+}
+
+/// Returns the config for the journal in a folder.
+fn of_folder(config: &Config, dir: &Path) -> Config {
+    let mut config = config.clone();
+    config.journal.dir = dir.to_path_buf();
+    config
 }
 
 /// Result of the comparison, ready to print.

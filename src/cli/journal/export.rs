@@ -2,7 +2,7 @@
 //! programs.
 
 use super::command_fields::command_columns;
-use super::{NamedField, command_fields, decode, json_line};
+use super::{NamedField, UnitChanges, command_fields, decode, json_line};
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, printed};
 use crate::config::Config;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     let walked = if args.reports {
         reports(&mut reader, config, range, &mut out)
     } else {
-        commands(&mut reader, range, &mut out)
+        commands(&mut reader, config, range, &mut out)
     };
     let end = reader.seqno().0;
     if let Some(from) = args.from.filter(|&from| walked.is_ok() && from > end) {
@@ -71,10 +71,11 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
 
 fn commands(
     reader: &mut Reader,
+    config: &Config,
     range: RangeInclusive<u64>,
     out: &mut Out,
 ) -> Result<(), CliError> {
-    let mut names = Directory::new();
+    let (mut names, mut units) = (Directory::new(), UnitChanges::new(config));
     let mut brought = None;
     while out.is_read()
         && reader.seqno().0 < *range.end()
@@ -93,6 +94,7 @@ fn commands(
         // Ids are learned, too: an id may come again over the network, and the verdict of a file
         // session depends on that.
         names.observe(&at.command);
+        units.pass(&at, &names)?;
     }
     Ok(())
 }
@@ -128,6 +130,7 @@ impl Subscriber for Reports<'_> {
     }
 
     fn report(&mut self, published: &Published) {
+        self.lines.names().learn(&published.report);
         if self.range.contains(&published.seqno.0) {
             self.out.report(published, &self.lines);
         }

@@ -7,9 +7,11 @@ mod export;
 mod info;
 #[cfg(test)]
 mod samples;
+mod units;
 mod verify;
 
 pub(super) use command_fields::{NamedField, command_fields, json_line};
+pub(super) use units::UnitChanges;
 
 use super::CliError;
 use crate::config::Config;

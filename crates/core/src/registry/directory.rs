@@ -42,6 +42,7 @@ impl Directory {
     /// [`UsedIds::observe`] decides which ids a command uses up.
     pub fn observe(&mut self, command: &Command) {
         self.names.observe(command);
+        self.names.ask(command);
         self.numbers.observe(command, &self.names);
         self.ids.observe(command);
         self.rules.observe(command);

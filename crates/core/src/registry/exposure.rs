@@ -13,8 +13,10 @@ pub use basis::Basis;
 pub use value::Notional;
 
 use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
-use ringside_model::domain::{DayEvent, FirmId, OrderId, Price, RiskScope, SessionId, SymbolId};
-use ringside_model::report::{self, Body, Report};
+use ringside_model::domain::{
+    DayEvent, FirmId, OrderId, Price, RiskScope, SessionId, SymbolId, Tick,
+};
+use ringside_model::report::{self, Body, ReferenceSet, Report};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,8 +29,8 @@ pub struct ExposureCounter {
     exposures: ExposureView,
     /// By session: firm of the orders that name none; `None` if there is no such session.
     firms: Vec<Option<FirmId>>,
-    /// By symbol: value of one tick.
-    ticks: Vec<Notional>,
+    /// By symbol: its tick and the value of one.
+    ticks: Vec<Option<(Tick, Notional)>>,
     /// Number of live orders whose firm is not their session's firm.
     foreign: usize,
     /// Number of live orders with a basis.
@@ -93,7 +95,7 @@ impl ExposureCounter {
                 set(&mut self.firms, command.session.0, Some(firm));
             }
             Action::Definition(Definition::Symbol(definition)) => {
-                set(&mut self.ticks, command.symbol.0, Notional::of_tick(definition.tick));
+                self.set_tick(command.symbol, definition.tick);
                 self.set_price(command.symbol, definition.reference);
             }
             _ => {}
@@ -129,6 +131,16 @@ impl ExposureCounter {
                 self.count_open(session, firm, symbol, |open| open + 1);
             }
             Body::TradingDay(report::TradingDay { event: DayEvent::Start, .. }) => self.begin_day(),
+            Body::ReferenceSet(ReferenceSet { prior_close, last }) => {
+                self.set_price(symbol, if last.0 != 0 { last } else { prior_close });
+            }
+            Body::SymbolChanged(changed) => {
+                if let Some(&Some((before, _))) = self.ticks.get(symbol.0 as usize) {
+                    let price = before.nearest(self.exposures.last_price(symbol), changed.tick());
+                    self.set_tick(symbol, changed.tick());
+                    self.set_price(symbol, price);
+                }
+            }
             _ => {}
         }
     }
@@ -161,6 +173,10 @@ impl ExposureCounter {
         if self.exposures.bases().insert((session, id), basis).is_none() {
             self.based += 1;
         }
+    }
+
+    fn set_tick(&mut self, symbol: SymbolId, tick: Tick) {
+        set(&mut self.ticks, symbol.0, Some((tick, Notional::of_tick(tick))));
     }
 
     /// Sets the price of the last trade of a symbol.
@@ -203,16 +219,14 @@ impl ExposureCounter {
         match scope {
             RiskScope::Session => self.is_session(SessionId(number)),
             RiskScope::Firm => (1..=u16::MAX.into()).contains(&number),
-            RiskScope::Symbol => {
-                self.ticks.get(number as usize).is_some_and(|tick| *tick != Notional::default())
-            }
+            RiskScope::Symbol => self.ticks.get(number as usize).is_some_and(Option::is_some),
         }
     }
 
     fn executed(&mut self, report: &Report, removed: bool) {
         let Report { session, id, symbol, price, quantity, .. } = *report;
-        let tick = self.ticks.get(symbol.0 as usize).copied().unwrap_or_default();
-        let value = tick.traded(price, quantity);
+        let tick = self.ticks.get(symbol.0 as usize).copied().flatten();
+        let value = tick.map(|(_, tick)| tick).unwrap_or_default().traded(price, quantity);
         let firm = self.firm_of(session, id);
         let shared = &self.exposures.shared;
         if self.is_session(session) {
@@ -457,6 +471,29 @@ mod tests {
         let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference: Price(77) };
         exposure.definition(&command(0, Action::from(definition)));
         exposure
+    }
+
+    #[test]
+    fn prices_and_values_follow_the_reference_and_the_tick() {
+        let mut exposure = exposure();
+        let tell = |exposure: &mut ExposureCounter, body: Body| {
+            exposure.report(&body.about(SYMBOL), &command(0, Action::from(RunTimers)));
+            exposure.exposures().last_price(SYMBOL)
+        };
+        let reference = |last| ReferenceSet { prior_close: Price(80), last: Price(last) }.into();
+        assert_eq!(tell(&mut exposure, reference(0)), Price(80));
+        assert_eq!(tell(&mut exposure, reference(83)), Price(83));
+        let changed = report::SymbolChanged {
+            tick_mantissa: 5,
+            tick_scale: 2,
+            lot: Quantity(1),
+            collar_bps: 0,
+            auction: Default::default(),
+            extension: Default::default(),
+        };
+        assert_eq!(tell(&mut exposure, changed.into()), Price(17));
+        let tick = exposure.ticks[SYMBOL.0 as usize].map(|(tick, _)| tick);
+        assert_eq!(tick, Tick::parse("0.05"));
     }
 
     fn order(id: u64, firm: u16) -> Enter {

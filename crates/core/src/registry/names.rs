@@ -3,13 +3,19 @@
 //! A venue keeps them once for all its threads: the gateway enters a name when its definition goes
 //! in, the publisher reads it when its reports come out, and neither waits for a lock. The
 //! snapshotter is no part of that: it derives everything from the journal alone.
+//!
+//! Tick and lot of a symbol may change. Only the engine knows if it accepts a change, so the present
+//! units are those of the reports. Between a change that is handed over and its answer a gateway
+//! cannot know in which ticks the engine reads a price.
 
 use ringside_model::command::{
-    Action, Command, DefineFirm, DefineSession, DefineSymbol, Definition,
+    Action, Command, DefineFirm, DefineSession, DefineSymbol, Definition, OperatorCommand,
 };
 use ringside_model::domain::{FirmId, Name, Quantity, Role, SessionId, SymbolId, Tick};
 use ringside_model::reason::Reason;
-use std::sync::{Arc, OnceLock};
+use ringside_model::report::{Body, Report, SymbolChanged};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Names of a venue by number. Numbers are dense, 1, 2, 3 …, and the first definition of a number
 /// stays for ever, as in the engine.
@@ -22,7 +28,7 @@ pub struct Names {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Entries {
-    symbols: Table<Symbol>,
+    symbols: Table<Listing>,
     sessions: Table<Session>,
     firms: Table<Name>,
 }
@@ -42,6 +48,58 @@ pub struct Symbol {
     pub tick: Tick,
     /// Lot size: every quantity is a multiple of it.
     pub lot: Quantity,
+}
+
+/// Symbol as it was defined, with its changes.
+#[derive(Debug)]
+struct Listing {
+    defined: Symbol,
+    /// Changes of the symbol; few symbols have some.
+    changes: OnceLock<Box<Changes>>,
+}
+
+/// Changes of a symbol.
+#[derive(Debug)]
+struct Changes {
+    present: RwLock<Symbol>,
+    /// Number of changes that were handed over to the venue.
+    asked: AtomicU64,
+    /// Number of changes that have been accepted or rejected.
+    answered: AtomicU64,
+}
+
+impl Listing {
+    fn new(defined: Symbol) -> Self {
+        Listing { defined, changes: OnceLock::new() }
+    }
+
+    fn present(&self) -> Symbol {
+        let present =
+            |changes: &Changes| *changes.present.read().unwrap_or_else(PoisonError::into_inner);
+        self.changes.get().map_or(self.defined, |changes| present(changes))
+    }
+
+    fn changes(&self) -> &Changes {
+        self.changes.get_or_init(|| {
+            Box::new(Changes {
+                present: RwLock::new(self.defined),
+                asked: AtomicU64::new(0),
+                answered: AtomicU64::new(0),
+            })
+        })
+    }
+}
+
+impl Clone for Listing {
+    fn clone(&self) -> Self {
+        Listing::new(self.present())
+    }
+}
+
+impl PartialEq for Listing {
+    fn eq(&self, other: &Self) -> bool {
+        self.present() == other.present()
+    }
 }
 
 /// Name and rights of a session.
@@ -72,7 +130,7 @@ impl Names {
         let Entries { symbols, sessions, firms } = &*self.entries;
         match definition {
             Definition::Symbol(DefineSymbol { name, tick, lot, .. }) => {
-                symbols.insert(command.symbol.0, Symbol { name, tick, lot });
+                symbols.insert(command.symbol.0, Listing::new(Symbol { name, tick, lot }));
             }
             Definition::Session(DefineSession { name, firm, role }) => {
                 sessions.insert(command.session.0, Session { name, firm, role });
@@ -81,15 +139,60 @@ impl Names {
         }
     }
 
+    /// Notes that a command is handed over, if it changes a symbol.
+    pub fn ask(&self, command: &Command) {
+        if let Action::Operator(OperatorCommand::ChangeSymbol(_)) = command.action
+            && let Some(listing) = self.entries.symbols.get(command.symbol.0)
+        {
+            listing.changes().asked.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes over an accepted change of a symbol.
+    pub fn change(&self, symbol: SymbolId, changed: &SymbolChanged) {
+        let Some(listing) = self.entries.symbols.get(symbol.0) else { return };
+        let changes = listing.changes();
+        let mut present = changes.present.write().unwrap_or_else(PoisonError::into_inner);
+        (present.tick, present.lot) = (changed.tick(), changed.lot);
+        drop(present);
+        changes.answered.fetch_add(1, Ordering::Release);
+    }
+
+    /// Takes over what a report changes: the units of a symbol.
+    pub fn learn(&self, report: &Report) {
+        if let Body::SymbolChanged(changed) = report.body() {
+            self.change(report.symbol, &changed);
+        }
+    }
+
+    /// Notes that the engine has rejected a command, if it changes a symbol.
+    pub fn reject(&self, command: &Command) {
+        if let Action::Operator(OperatorCommand::ChangeSymbol(_)) = command.action
+            && let Some(listing) = self.entries.symbols.get(command.symbol.0)
+        {
+            listing.changes().answered.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Returns true while a change of a symbol is handed over and not answered yet.
+    #[inline]
+    pub fn is_changing(&self, symbol: SymbolId) -> bool {
+        let listing = self.entries.symbols.get(symbol.0);
+        let changes = listing.and_then(|listing| listing.changes.get());
+        changes.is_some_and(|changes| {
+            changes.asked.load(Ordering::Relaxed) != changes.answered.load(Ordering::Acquire)
+        })
+    }
+
     /// Returns the symbol with a number.
     #[inline]
-    pub fn symbol(&self, id: SymbolId) -> Option<&Symbol> {
-        self.entries.symbols.get(id.0)
+    pub fn symbol(&self, id: SymbolId) -> Option<Symbol> {
+        self.entries.symbols.get(id.0).map(Listing::present)
     }
 
     /// Returns all symbols with their numbers.
-    pub fn symbols(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
-        self.entries.symbols.iter().map(|(number, symbol)| (SymbolId(number), symbol))
+    pub fn symbols(&self) -> impl Iterator<Item = (SymbolId, Symbol)> {
+        self.entries.symbols.iter().map(|(number, symbol)| (SymbolId(number), symbol.present()))
     }
 
     /// Returns the session with a number.

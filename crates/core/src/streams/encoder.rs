@@ -105,6 +105,12 @@ impl<S: StreamSink> Encoder<S> {
         let command = &cause.at.command;
         match report.body() {
             Body::Defined(_) => self.learn(command),
+            Body::SymbolChanged(_) => {
+                self.lines.names().learn(report);
+                let symbol = self.lines.names().symbol(report.symbol);
+                symbol.into_iter().for_each(|symbol| self.names.change(report.symbol, &symbol));
+            }
+            Body::Rejected(_) => self.lines.names().reject(command),
             Body::TradingDay(day) => match day.event {
                 DayEvent::Start => self.tell_day(DayEvent::Start, cause),
                 // The end of the day comes after the reports of the orders that expire.

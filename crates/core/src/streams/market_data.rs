@@ -159,6 +159,7 @@ impl MarketData {
             Body::Corrected(corrected) => self.corrected(report, corrected.match_number, out),
             Body::SymbolMoved(moved) => self.moved(report.symbol, moved.moved.step, out),
             Body::StateChanged(changed) => self.state_changed(report, changed.state, out),
+            Body::SymbolChanged(_) => self.directory(report.symbol, out),
             Body::BandsSet(bands) if self.pauses => self.auction_collar(report.symbol, &bands, out),
             Body::ShortSaleSet(set) => self.short_sale_set(published, set.restricted, out),
             Body::Crossed(crossed) => self.cross_trade(published, crossed.auction, out),
@@ -177,7 +178,6 @@ impl MarketData {
             | Body::Unfinished(_)
             | Body::ReferenceSet(_)
             | Body::CallExtended(_)
-            | Body::SymbolChanged(_)
             | Body::StopWavesSet(_)
             | Body::Ticked(_)
             | Body::StatePlanned(_)
@@ -356,6 +356,14 @@ impl MarketData {
     /// Publishes the definition of a symbol, its trading state and its short sale restriction.
     fn listed<S: StreamSink>(&self, symbol: SymbolId, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(symbol) else { return };
+        self.directory(symbol, out);
+        self.trading_action(&listed, b'T', out);
+        self.short_sale_restriction(&listed, b'0', out);
+    }
+
+    /// Publishes name and round lot of a symbol.
+    fn directory<S: StreamSink>(&self, symbol: SymbolId, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(symbol) else { return };
         out.send(&StockDirectory {
             header: self.header::<StockDirectory>(&listed),
             stock: listed.stock,
@@ -373,8 +381,6 @@ impl MarketData {
             etp_leverage_factor: 0.into(),
             inverse_indicator: b'N',
         });
-        self.trading_action(&listed, b'T', out);
-        self.short_sale_restriction(&listed, b'0', out);
     }
 
     /// Publishes a change of the short sale restriction. If the report is not the first of its

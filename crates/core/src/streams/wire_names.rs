@@ -1,5 +1,6 @@
 //! Names and prices in wire format.
 
+use crate::registry::names::Symbol;
 use ringside_model::command::{Action, Command, DefineFirm, Definition};
 use ringside_model::domain::{FirmId, Name, Price, SymbolId, Tick};
 
@@ -74,6 +75,12 @@ impl WireNames {
             }
             _ => {}
         }
+    }
+
+    /// Takes over the present units of a symbol.
+    pub(super) fn change(&mut self, symbol: SymbolId, present: &Symbol) {
+        let listed = Listed::new(symbol, present.name, present.tick, present.lot.0);
+        put(&mut self.symbols, symbol.0 as usize, None, listed);
     }
 
     /// Returns a symbol if it fits the wire format.

@@ -2,10 +2,10 @@
 
 use ringside_core::streams::StreamId;
 use ringside_model::command::{
-    AccountQuery, Action, BreakTrade, Cancel, ClientFields, Command, CorrectTrade, DefineSession,
-    DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel, Modify,
-    OperatorCommand, Reduce, Replace, RiskLimits, RunTimers, SetBands, SetOrderEntry, SetQuote,
-    SetRisk, SetShortSale, SetState, SpecialTerms, TradeSide, TradingDay,
+    AccountQuery, Action, BreakTrade, Cancel, ChangeSymbol, ClientFields, Command, CorrectTrade,
+    DefineSession, DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel,
+    Modify, OperatorCommand, Reduce, Replace, RiskLimits, RunTimers, SetBands, SetOrderEntry,
+    SetQuote, SetReference, SetRisk, SetShortSale, SetState, SpecialTerms, TradeSide, TradingDay,
 };
 use ringside_model::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderNumber, OrderType, Peg,
@@ -69,6 +69,30 @@ fn a_symbol_is_listed_with_its_lot() {
         let listed = &venue.take(StreamId::MARKET_DATA)[0];
         assert_eq!(listed[21..26], [0, 0, 0, lot as u8, round_lots_only]);
     }
+}
+
+#[test]
+fn a_symbol_that_changes_is_listed_again_and_its_prices_are_those_of_the_new_tick() {
+    let mut venue = venue();
+    let prices = SetReference { prior_close: Price(102), last: Price(0) };
+    venue.apply(0, 1, Action::from(prices));
+    let tick = Tick::parse("0.05");
+    let lot = Some(Quantity(10));
+    venue.apply(0, 1, Action::from(ChangeSymbol { tick, lot, ..ChangeSymbol::default() }));
+    assert_eq!(venue.market(), ["R 1 AAPL"]);
+    venue.apply(0, 1, Action::from(SetReference { prior_close: Price(0), last: Price(20) }));
+    let lines = venue.operator();
+    assert!(lines[0].contains(r#""prior_close":"1.02""#), "{lines:?}");
+    assert!(lines[1].contains(r#""lot":10,"collar_bps":0,"tick":"0.05""#), "{lines:?}");
+    assert!(lines[2].contains(r#""prior_close":"1.00","last":"1.00""#), "{lines:?}");
+    venue.order(A, 1, Side::Buy, 10, 21); // seqno 14
+    assert_eq!(venue.market(), ["A #14 B 10 AAPL 10500"]);
+    assert!(venue.ouch(A)[0].contains("10500"));
+    let refused = ChangeSymbol { tick: Tick::parse("1"), ..ChangeSymbol::default() };
+    venue.apply(0, 1, Action::from(refused));
+    assert!(venue.operator()[0].contains("in_use"));
+    venue.order(A, 2, Side::Buy, 10, 22);
+    assert_eq!(venue.market(), ["A #16 B 10 AAPL 11000"]);
 }
 
 #[test]

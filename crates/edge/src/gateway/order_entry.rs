@@ -110,7 +110,7 @@ impl Translator<'_> {
     fn enter(&self, m: &EnterOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
         let id = self.new_id(m.user_ref_num.get())?;
         let (symbol, terms) = match self.symbol(&m.symbol) {
-            Some((symbol, tick)) => (symbol, self.terms(m, id, symbol, tick, tags)),
+            Some(symbol) => (symbol, self.terms(m, id, symbol, tags)),
             None => (SymbolId::NONE, Err(Reason::UnknownSymbol)),
         };
         let fields = ClientFields {
@@ -141,10 +141,10 @@ impl Translator<'_> {
         m: &EnterOrder,
         id: OrderId,
         symbol: SymbolId,
-        tick: u64,
         tags: Tags<'_>,
     ) -> Result<Action, Reason> {
         self.check_permission(symbol)?;
+        let tick = self.tick(symbol)?;
         let options = tags::of_enter(tags, |firm| self.own_firm(firm).map(drop))?;
         let side = side(m.side).ok_or(Reason::InvalidSide)?;
         let quantity = quantity(m.quantity.get())?;
@@ -247,6 +247,7 @@ impl Translator<'_> {
         tags: Tags<'_>,
     ) -> Result<(Price, Option<NamedTerms>), Reason> {
         self.check_permission(symbol)?;
+        let tick = self.tick(symbol)?;
         let tags::Named { displayed, minimum, expires, is_peg, peg_offset } =
             tags::of_replace(tags)?;
         quantity(m.quantity.get())?;
@@ -257,7 +258,6 @@ impl Translator<'_> {
             _ => return Err(Reason::UnsupportedField),
         }
         check_sweep(m.inter_market_sweep_eligibility)?;
-        let tick = served(self.directory, symbol).ok_or(Reason::UnknownSymbol)?;
         let price = match m.price.get() {
             // Only the engine knows if the order is for an auction.
             PRICE_MARKET | PRICE_MARKET_CROSS => Price(0),
@@ -279,6 +279,15 @@ impl Translator<'_> {
                 Ok((limit, Some(NamedTerms::Display(display))))
             }
         }
+    }
+
+    /// Returns the tick of a symbol in 1/10000. While a change of the symbol is under way, its tick
+    /// is not known. Without one, only a later request can change the tick.
+    fn tick(&self, symbol: SymbolId) -> Result<u64, Reason> {
+        if self.directory.names().is_changing(symbol) {
+            return Err(Reason::Busy);
+        }
+        served(self.directory, symbol).ok_or(Reason::UnknownSymbol)
     }
 
     fn cancel(&self, m: &CancelOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
@@ -307,7 +316,7 @@ impl Translator<'_> {
         let id = self.new_id(m.user_ref_num.get())?;
         let named = match m.symbol == [b' '; 8] {
             true => Some(SymbolId::NONE),
-            false => self.symbol(&m.symbol).map(|(symbol, _)| symbol),
+            false => self.symbol(&m.symbol),
         };
         let (firm, covered) = (self.own_firm(&m.firm), tags::of_mass_cancel(tags));
         let (symbol, firm, tags::Covered { group, buy }) = match (named, firm, covered) {
@@ -370,9 +379,9 @@ impl Translator<'_> {
         symbol.map(|symbol| (id, symbol)).ok_or(Ignored::UnknownOrder)
     }
 
-    fn symbol(&self, field: &[u8; 8]) -> Option<(SymbolId, u64)> {
+    fn symbol(&self, field: &[u8; 8]) -> Option<SymbolId> {
         let symbol = self.directory.numbers().symbol_id(Name::new(unpadded(field)?)?)?;
-        Some((symbol, served(self.directory, symbol)?))
+        served(self.directory, symbol).map(|_| symbol)
     }
 
     fn check_permission(&self, symbol: SymbolId) -> Result<(), Reason> {

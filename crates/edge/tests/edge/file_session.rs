@@ -581,6 +581,39 @@ fn the_next_file_goes_on_where_the_last_one_ended() {
 }
 
 #[test]
+fn prices_wait_for_the_answer_to_a_change_of_their_tick() {
+    let directory = Directory::new();
+    let names = directory.names().share();
+    let mut session = FileSession::new(directory, Format::Json);
+    let change = r#"{"op":"change_symbol","symbol":"AAPL","tick":"0.05"}"#;
+    let order = ORDER_1.replace("187.05", "187.10");
+    let mut read = |line: &str| {
+        let mut last = None;
+        session.line(line, &mut |command, _| last = Some(command)).unwrap();
+        last.unwrap()
+    };
+    read(AAPL);
+    let changed = read(change);
+    assert_eq!(read(ORDER_1).verdict, Reason::Busy, "the engine may accept or reject it");
+    names.reject(&changed);
+    let price = |command: Command| command.action.entered().unwrap().price;
+    assert_eq!(price(read(&order.replace(r#""id":1"#, r#""id":2"#))), Price(18_710));
+    read(change);
+    names.change(
+        SymbolId(1),
+        &SymbolChanged {
+            tick_mantissa: 5,
+            tick_scale: 2,
+            lot: Quantity(1),
+            collar_bps: 0,
+            auction: AuctionLimits::default(),
+            extension: Nanos(0),
+        },
+    );
+    assert_eq!(price(read(&order.replace(r#""id":1"#, r#""id":3"#))), Price(3_742));
+}
+
+#[test]
 #[rustfmt::skip] // One case on each line, however long.
 fn malformed_lines_say_where_and_why() {
     for (line, expected) in [

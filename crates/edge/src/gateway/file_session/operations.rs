@@ -97,8 +97,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         defined.map_err(|error| fields.fault(field, &error.to_string()))
     }
 
-    /// Returns the price in ticks of the symbol; 0 if there is no such symbol.
+    /// Returns the price in ticks of the symbol; 0 if there is no such symbol. While the symbol
+    /// changes, its tick is not known.
     pub(super) fn ticks(&self, symbol: SymbolId, price: Decimal) -> Result<Price, Reason> {
+        if self.directory.names().is_changing(symbol) {
+            return Err(Reason::Busy);
+        }
         let symbol = self.directory.names().symbol(symbol);
         symbol.map_or(Ok(Price(0)), |symbol| price.ticks(symbol.tick))
     }

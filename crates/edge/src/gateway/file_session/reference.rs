@@ -52,6 +52,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
             }))
         };
         self.say_of(symbol, change().ok_or(Reason::InvalidDefinition));
+        // The prices of the next lines are those of the new tick, if the engine accepts it.
+        (self.wait)();
         Ok(())
     }
 
