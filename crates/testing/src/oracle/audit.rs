@@ -15,6 +15,7 @@ pub mod laws;
 mod owners;
 mod parts;
 mod protection;
+mod settings;
 mod stops;
 mod trades;
 mod whole_commands;
@@ -25,23 +26,24 @@ use owners::Owner;
 use parts::{follows_auction, goes_on};
 use protection::is_within;
 use ringside_model::command::{
-    Action, Command, NamedTerms, OperatorCommand, ReplaceTerms, RunTimers, Sequenced, SpecialTerms,
+    Action, Command, Definition, NamedTerms, OperatorCommand, ReplaceTerms, RunTimers, Sequenced,
+    SpecialTerms,
 };
 use ringside_model::domain::{
     DayEvent, MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, SeqNo, SessionId, Side, SymbolId,
-    SymbolState,
+    SymbolState, Tick,
 };
 use ringside_model::reason::Reason;
 use ringside_model::report::{
     Accepted, BandsSet, Body, Canceled, Crossed, Displayed, Entered, LimitState, MassCanceled,
-    Modified, Quoted, Report, ReportKind, Repriced, ShortSaleSet, StateChanged, StatePlanned,
-    SymbolMoved, Ticked, TradingDay, Triggered,
+    Modified, Quoted, ReferenceSet, Report, ReportKind, Repriced, ShortSaleSet, StateChanged,
+    StatePlanned, StopWavesSet, SymbolMoved, Ticked, TradingDay, Triggered,
 };
 use std::collections::{BTreeSet, HashMap, HashSet};
 use stops::reaches;
 use trades::rank;
 
-/// Largest number of waves of stops in one command.
+/// Largest number of waves of stops in one command, if a symbol has no other.
 const WAVES_MAX: u32 = 100;
 /// Time that a quote stands at a band before the symbol is paused, and length of the pause, in ns.
 const STAND_NS: u64 = 15_000_000_000;
@@ -68,6 +70,10 @@ pub struct Audit {
     /// Symbols in the middle of an opening, with the age of the last order with a minimum that came
     /// in.
     openings: HashMap<SymbolId, u64>,
+    /// Caps on waves of stops, ticks, and symbols whose last price the operator has set.
+    waves_max: HashMap<SymbolId, u32>,
+    ticks: HashMap<SymbolId, Tick>,
+    set_by_operator: BTreeSet<SymbolId>,
     /// Symbols whose auction may or may not have been over when the day ended.
     unsure: BTreeSet<SymbolId>,
     /// Largest number of trades and of places of a command, if it is not the usual one.
@@ -84,6 +90,8 @@ pub struct Audit {
     /// Last reported bands, and the static ones among them; zero for no bound.
     bands: HashMap<SymbolId, [Price; 2]>,
     static_bands: HashMap<SymbolId, [Price; 2]>,
+    /// Symbols with another tick since the last report of their bands.
+    untold_bands: BTreeSet<SymbolId>,
     /// Reference quotes, and the symbols with restricted short sales.
     quoted: HashMap<SymbolId, (Price, Price)>,
     restricted: HashMap<SymbolId, bool>,
@@ -197,8 +205,7 @@ impl Audit {
                     let owner = Owner::of(r.session, &command.command.action);
                     self.give(r.order, r)?;
                     self.add(r, stop, 0, terms, owner)?;
-                    let last = stop.and_then(|_| self.last.get(&r.symbol).copied());
-                    self.progress.pending.extend(last);
+                    self.begin_stop(r.symbol, r.order);
                 }
                 Body::Replaced(replaced) => {
                     let old = self.find(r.session, replaced.old_id);
@@ -219,8 +226,7 @@ impl Audit {
                     let terms = new_terms(&command.command.action, old.terms);
                     law!(terms.expire.0 == 0 || terms.expire > self.now, r);
                     self.add(&new, replaced.stop, old.executed, terms, old.owner)?;
-                    let last = replaced.stop.and_then(|_| self.last.get(&r.symbol).copied());
-                    self.progress.pending.extend(last);
+                    self.begin_stop(r.symbol, new.order);
                 }
                 Body::Triggered(Triggered { old_order }) => {
                     let stop = self.numbered(r.symbol, old_order)?;
@@ -234,7 +240,10 @@ impl Audit {
                         let is_too_many = next.is_some_and(|r| r.reason == Reason::StopCascade);
                         let cannot_enter = !self.trades_continuously(r.symbol) || self.is_spent();
                         law!(is_too_many || cannot_enter, r);
-                        law!(!is_too_many || self.progress.waves == WAVES_MAX + 1, r);
+                        law!(
+                            !is_too_many || self.progress.waves == self.waves_max(r.symbol) + 1,
+                            r
+                        );
                         law!(r.quantity == r.open && r.open.0 == stop.open, r);
                         law!((stop.session, stop.id, stop.side) == (r.session, r.id, r.side), r);
                         self.kept_waiting += 1;
@@ -397,8 +406,11 @@ impl Audit {
                         }
                         Reason::StopCascade => {
                             law!(state == Halted && self.is_open(r.symbol), r);
-                            law!(self.progress.waves == WAVES_MAX + 1, r);
+                            law!(self.progress.waves == self.waves_max(r.symbol) + 1, r);
                             law!(self.progress.wave.is_empty(), r);
+                        }
+                        Reason::Collar => {
+                            law!(state == Halted && self.is_open(r.symbol), r);
                         }
                         _ => law!(r.reason == Reason::None, r),
                     }
@@ -450,7 +462,7 @@ impl Audit {
                     let is_kind = |c: &Report| match c.kind {
                         ReportKind::Canceled => has_expired(&c),
                         ReportKind::StateChanged | ReportKind::Indicative => true,
-                        ReportKind::Unfinished => true,
+                        ReportKind::Unfinished | ReportKind::ShortSaleSet => true,
                         _ => is_of_catch_up(c),
                     };
                     law!(event == DayEvent::Start || rest.iter().all(is_kind), r);
@@ -511,6 +523,7 @@ impl Audit {
                         self.static_bands.insert(r.symbol, [asked.low, asked.high]);
                     }
                     self.bands.insert(r.symbol, [low, high]);
+                    self.untold_bands.remove(&r.symbol);
                 }
                 Body::LimitState(LimitState { stands, pause_at }) => {
                     let stood = self.stands_since.remove(&r.symbol).is_some();
@@ -590,10 +603,24 @@ impl Audit {
                     law!(r.reason != Reason::Busy || was_left || is_verdict, r);
                     law!(self.changes_nothing_else(done, reports_left.as_slice()), r);
                 }
-                Body::ReferenceSet(_)
-                | Body::CallExtended(_)
-                | Body::SymbolChanged(_)
-                | Body::StopWavesSet(_) => {}
+                Body::ReferenceSet(ReferenceSet { last, .. }) => {
+                    if last.0 > 0 && self.last.insert(r.symbol, last) != Some(last) {
+                        self.set_by_operator.insert(r.symbol);
+                    }
+                }
+                Body::SymbolChanged(changed) => self.change_tick(r.symbol, changed.tick()),
+                Body::StopWavesSet(StopWavesSet { waves_max }) => {
+                    self.waves_max.insert(r.symbol, waves_max);
+                }
+                Body::CallExtended(_) => law!(!self.is_open(r.symbol), r),
+                Body::Defined(_) if command.command.symbol != SymbolId::NONE => {
+                    law!(reports.len() == 1, r);
+                    if let Action::Definition(Definition::Symbol(definition)) =
+                        command.command.action
+                    {
+                        self.ticks.insert(r.symbol, definition.tick);
+                    }
+                }
                 Body::Defined(_)
                 | Body::DurabilitySet(_)
                 | Body::OrderEntrySet(_)

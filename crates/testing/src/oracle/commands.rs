@@ -7,6 +7,7 @@ mod orders;
 mod others;
 mod random;
 mod replaces;
+mod settings;
 
 use super::naive::Naive;
 use ringside_model::command::{Action, Cancel, Command, Reduce, RunTimers, Sequenced};
@@ -228,7 +229,7 @@ impl Generator {
         if self.random.in_1000(8) || !venue.plans.is_empty() && self.random.in_1000(30) {
             return self.clock(venue);
         }
-        if let Some(command) = self.protection(venue) {
+        if let Some(command) = self.protection(venue).or_else(|| self.settings(venue)) {
             return command;
         }
         if !venue.away.is_empty() && self.random.in_1000(150)

@@ -2,6 +2,7 @@
 //! the matching rules alone, to be read beside them; speed is not a goal.
 
 mod amend;
+mod auction_collar;
 mod bands;
 mod clock;
 mod entry;
@@ -12,6 +13,7 @@ mod order;
 mod pegs;
 mod replace;
 mod reports;
+mod settings;
 mod short_sale;
 mod special;
 mod states;
@@ -25,16 +27,16 @@ use moves::Away;
 use order::{must_not_trade, reaches};
 use ringside_model::command::{
     AccountQuery, Action, Cancel, DefineFirm, DefineSession, DefineSymbol, Definition, Modify,
-    OperatorCommand, Reduce, ReplaceTerms, RunTimers, Sequenced, SetBands, SetDurability,
-    SetOrderEntry, SetQuote, SetShortSale, SetState, TradingDay,
+    OperatorCommand, PlanState, Reduce, ReplaceTerms, RunTimers, Sequenced, SetBands,
+    SetDurability, SetOrderEntry, SetQuote, SetShortSale, TradingDay,
 };
 use ringside_model::domain::{
-    FirmId, Nanos, OrderId, OrderNumber, Price, SessionId, Side, SymbolId, SymbolState,
+    FirmId, Nanos, OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState,
 };
-use ringside_model::reason::Reason;
 use ringside_model::report::{
     AccountQueried, DurabilitySet, OrderEntrySet, Report, ReportSink, RiskSet,
 };
+use settings::Settings;
 use states::Indication;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -58,7 +60,9 @@ pub struct Naive {
     /// Last published indication of the symbols in a call.
     told: BTreeMap<SymbolId, Indication>,
     /// Planned states, with their time.
-    pub plans: BTreeMap<SymbolId, (Nanos, SymbolState)>,
+    pub plans: BTreeMap<SymbolId, (Nanos, PlanState)>,
+    /// Number of extensions of the calls.
+    extended: BTreeMap<SymbolId, u32>,
     /// Price bands, with the reference of the dynamic ones.
     pub bands: BTreeMap<SymbolId, SetBands>,
     /// Best bid and offer of the whole market; zero for none.
@@ -66,6 +70,10 @@ pub struct Naive {
     /// Short sale restrictions: true if short sales are restricted, and true if a fall restricts
     /// them.
     short_sales: BTreeMap<SymbolId, (bool, bool)>,
+    /// Restrictions by a fall, with the number of days that have ended since it.
+    falls: BTreeMap<SymbolId, u32>,
+    /// Settings that are not the usual ones.
+    settings: BTreeMap<SymbolId, Settings>,
     /// Quotes at a dynamic band; and the ends of the pauses that followed from such quotes.
     pub limit_states: BTreeMap<SymbolId, LimitState>,
     pub reopenings: BTreeMap<SymbolId, u64>,
@@ -73,8 +81,8 @@ pub struct Naive {
     at: OrderNumber,
     /// Official time of the command.
     now: Nanos,
-    /// Lowest price of the command's trades in the present symbol.
-    lowest: Option<Price>,
+    /// True after a trade of the command that begins a restriction of the present symbol.
+    has_fallen: bool,
     /// Prices of these trades that belong to no wave of stops yet.
     traded_at: Vec<Price>,
     work: Work,
@@ -106,9 +114,7 @@ impl Naive {
                 self.modify(command, id, side, quantity)
             }
             Action::MassCancel(filter) => self.mass_cancel(command, filter),
-            Action::Operator(OperatorCommand::SetState(SetState { state, .. })) => {
-                self.set_state(command, state)
-            }
+            Action::Operator(OperatorCommand::SetState(asked)) => self.set_state(command, &asked),
             Action::Operator(OperatorCommand::TradingDay(TradingDay { event })) => {
                 self.trading_day(command, event)
             }
@@ -131,11 +137,15 @@ impl Naive {
             })) => {
                 self.set_short_sale(command, restricted, automatic);
             }
-            Action::Operator(
-                OperatorCommand::SetReference(_)
-                | OperatorCommand::ChangeSymbol(_)
-                | OperatorCommand::SetStopWaves(_),
-            ) => self.reject(command, OrderId(0), Side::Buy, Reason::Unsupported),
+            Action::Operator(OperatorCommand::SetReference(asked)) => {
+                self.set_reference(command, &asked)
+            }
+            Action::Operator(OperatorCommand::ChangeSymbol(asked)) => {
+                self.change_symbol(command, &asked)
+            }
+            Action::Operator(OperatorCommand::SetStopWaves(asked)) => {
+                self.set_stop_waves(command, &asked)
+            }
             Action::Operator(OperatorCommand::SetRisk(risk)) => {
                 self.answer(command, OrderId(0), RiskSet { firm: risk.firm });
             }
@@ -177,7 +187,7 @@ impl Naive {
         self.restrict_after_fall(symbol);
         self.indicate(symbol);
         self.look_at_quotes(symbol, self.now);
-        self.lowest = None;
+        self.has_fallen = false;
         self.traded_at.clear();
         self.work = Work { max: self.work.max, ..Work::default() };
     }

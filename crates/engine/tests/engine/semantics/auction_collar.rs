@@ -47,7 +47,7 @@ const PRE_OPEN: &[&str] = &["state_changed 0/0 buy other 2"];
 
 #[test]
 fn market_orders_of_both_sides_trade_at_the_reference_beside_a_far_limit() {
-    check_engine(
+    check(
         &[
             (reference(100, 0), &["reference_set 0/0 buy 0@100"]),
             (state(PreOpen), PRE_OPEN),
@@ -73,7 +73,7 @@ fn market_orders_of_both_sides_trade_at_the_reference_beside_a_far_limit() {
 
 #[test]
 fn market_orders_without_a_reference_trade_only_at_a_limit() {
-    check_engine(
+    check(
         &[
             (state(PreOpen), PRE_OPEN),
             (at_open(buy(1, 10, 0)), &["accepted 1#12 buy 10@0 open 10 hidden"]),
@@ -154,7 +154,7 @@ fn a_call_is_extended_and_then_the_symbol_stays_halted_until_the_collar_is_off()
             ],
         ),
     ]);
-    check_engine(&rows, "|");
+    check(&rows, "|");
 }
 
 #[test]
@@ -187,13 +187,13 @@ fn a_new_reference_opens_a_symbol_that_the_collar_has_halted() {
             ],
         ),
     ]);
-    check_engine(&rows, "|");
+    check(&rows, "|");
 }
 
 #[test]
 fn inside_the_collar_limits_beyond_count_at_its_edge_and_reached_stops_wait() {
     let set = collar_set(500, 0);
-    check_engine(
+    check(
         &[
             (reference(100, 0), &["reference_set 0/0 buy 0@100"]),
             (collar(500, 0), &[&set]),
@@ -242,7 +242,7 @@ fn inside_the_collar_limits_beyond_count_at_its_edge_and_reached_stops_wait() {
 fn the_collar_is_a_tick_at_least_and_lies_within_the_static_bands() {
     // 1 of 10,000 of 100 is less than a tick; the bands allow 100 only.
     let (set, wider) = (collar_set(1, 0), collar_set(10_000, 0));
-    check_engine(
+    check(
         &[
             (reference(100, 0), &["reference_set 0/0 buy 0@100"]),
             (collar(1, 0), &[&set]),
@@ -271,7 +271,7 @@ fn the_collar_is_a_tick_at_least_and_lies_within_the_static_bands() {
 #[test]
 fn a_closing_call_closes_with_what_has_traded_inside() {
     let set = collar_set(500, 0);
-    check_engine(
+    check(
         &[
             (reference(100, 0), &["reference_set 0/0 buy 0@100"]),
             (collar(500, 0), &[&set]),
@@ -347,13 +347,13 @@ fn an_extension_draws_another_random_end_and_a_state_that_comes_meanwhile_takes_
         ),
         (tick_after(0).at(2_000_001_001), &["ticked 0/0 buy"]),
     ]);
-    check_engine(&rows, "1:10@120 |");
+    check(&rows, "1:10@120 |");
 }
 
 #[test]
 fn the_call_after_a_pause_is_extended_by_a_plan() {
     let set = collar_set(100, 1);
-    check_engine(
+    check(
         &[
             (reference(100, 0), &["reference_set 0/0 buy 0@100"]),
             (collar(100, 1), &[&set]),

@@ -64,11 +64,6 @@ fn check(row: &[(Do, &[&str])], book: &str) {
     assert_eq!(found, None, "the naive venue and the engine differ");
 }
 
-/// Runs a row on the engine alone.
-fn check_engine(row: &[(Do, &[&str])], book: &str) {
-    check_venue("engine", &mut whole_engine(), row, book);
-}
-
 fn check_venue(name: &str, venue: &mut dyn TestedVenue, row: &[(Do, &[&str])], book: &str) {
     let numbered = |number: u64, seconds: u64, command: Do| Sequenced {
         seqno: SeqNo(number),

@@ -42,7 +42,7 @@ fn changed(tick: u64, lot: u64, collars: [u32; 2], extensions: u32, extension: u
 
 #[test]
 fn a_last_price_that_is_set_reaches_no_stop_that_waits() {
-    check_engine(
+    check(
         &[
             (
                 stop_order(buy(1, 5, 0).market(), 105),
@@ -71,7 +71,7 @@ fn a_last_price_that_is_set_reaches_no_stop_that_waits() {
 
 #[test]
 fn collar_and_auction_use_a_reference_from_then_on() {
-    check_engine(
+    check(
         &[
             (reference(0, 0), &["rejected 0/0 buy invalid_definition"]),
             (reference(-1, 5), &["rejected 0/0 buy invalid_definition"]),
@@ -96,7 +96,7 @@ fn collar_and_auction_use_a_reference_from_then_on() {
 
 #[test]
 fn a_prior_close_begins_and_ends_no_restriction_but_later_falls_are_compared_with_it() {
-    check_engine(
+    check(
         &[
             (reference(100, 0), &["reference_set 0/0 buy 0@100"]),
             (short_sale(false, true), &["short_sale_set 0/0 buy other 2"]),
@@ -147,12 +147,12 @@ fn an_automatic_restriction_ends_with_the_next_trading_day_and_one_of_the_operat
         day(DayEvent::End),
         &["trading_day 0/0 of 0 buy other 2", "short_sale_set 0/0 buy other 2"],
     )];
-    check_engine(&[fall, ends].concat(), "|");
+    check(&[fall, ends].concat(), "|");
     let stays: &[(Do, &[&str])] = &[
         (short_sale(true, true), &["short_sale_set 0/0 buy other 3"]),
         (day(DayEvent::End), &["trading_day 0/0 of 0 buy other 2"]),
     ];
-    check_engine(&[fall, stays].concat(), "|");
+    check(&[fall, stays].concat(), "|");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn settings_change_only_while_the_symbol_has_no_order_of_any_kind() {
     let in_use: &[&str] = &["rejected 0/0 buy in_use"];
     let waits = stop_order(buy(1, 1, 0).market(), 105);
     let changed = changed(5, 1, [0, 0], 0, 0);
-    check_engine(
+    check(
         &[
             (waits, &["accepted 1#11 buy 1@105 open 1 hidden stop"]),
             (new_tick(5, 2), in_use),
@@ -190,7 +190,7 @@ fn a_new_tick_takes_the_nearest_prices_and_a_new_lot_holds_at_once() {
     let lots =
         ChangeSymbol { lot: Some(Quantity(10)), collar_bps: Some(1_000), ..Default::default() };
     let (ticks, lot) = (changed(5, 1, [0, 0], 0, 0), changed(5, 10, [1_000, 0], 0, 0));
-    check_engine(
+    check(
         &[
             (reference(12, 13), &["reference_set 0/0 buy 0@12 other 13"]),
             (bands(1, 998, 500, 13), &["bands_set 0/0 buy 13@12 other 14"]),
@@ -221,7 +221,7 @@ fn an_auction_collar_with_extensions_needs_a_time() {
     let none = changed(1, 1, [0, 10_000], 0, 0);
     let two = changed(1, 1, [0, 500], 2, 1_000);
     let off = changed(1, 1, [0, 0], 2, 0);
-    check_engine(
+    check(
         &[
             (asked(10_001, 1_000, 0), refused),
             (asked(500, 0, 1), refused),
@@ -265,5 +265,5 @@ fn the_cap_on_waves_is_a_setting_of_the_symbol() {
         ],
     ));
     rows.push((waves(2), &["stop_waves_set 0/0 buy other 2"]));
-    check_engine(&rows, "| 4:1@102");
+    check(&rows, "| 4:1@102");
 }

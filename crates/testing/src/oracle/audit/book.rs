@@ -94,7 +94,8 @@ impl Audit {
         // No stop waits that may enter, and none that was reached without a report.
         let is_on = self.trades_continuously(symbol);
         let overdue = self.live.iter().find(|o| {
-            let last = self.last.get(&symbol);
+            let is_traded = !self.set_by_operator.contains(&symbol);
+            let last = self.last.get(&symbol).filter(|_| is_traded);
             let is_untold = o.reached.is_none() && last.is_some_and(|&last| reaches(last, o));
             o.symbol == symbol && o.stop.is_some() && (is_untold || o.reached.is_some() && is_on)
         });

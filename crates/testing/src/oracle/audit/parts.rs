@@ -90,6 +90,7 @@ impl Audit {
         self.progress.pending.push(price);
         self.last.insert(symbol, price);
         self.unsure.remove(&symbol);
+        self.set_by_operator.remove(&symbol);
     }
 
     /// Drops the auctions that a day ends. An auction may have been over, if orders were cancelled
@@ -150,7 +151,10 @@ pub(super) fn goes_on(command: &Command) -> bool {
         | Action::Operator(OperatorCommand::PlanState(_))
         | Action::Operator(OperatorCommand::SetBands(_))
         | Action::Operator(OperatorCommand::SetQuote(_))
-        | Action::Operator(OperatorCommand::SetShortSale(_)) => true,
+        | Action::Operator(OperatorCommand::SetShortSale(_))
+        | Action::Operator(OperatorCommand::SetReference(_))
+        | Action::Operator(OperatorCommand::ChangeSymbol(_))
+        | Action::Operator(OperatorCommand::SetStopWaves(_)) => true,
         Action::Enter(_)
         | Action::EnterStop(_)
         | Action::EnterIceberg(_)

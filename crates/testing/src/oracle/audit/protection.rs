@@ -7,7 +7,8 @@ use ringside_model::report::Report;
 impl Audit {
     /// Returns true if a price is one at which a symbol trades continuously.
     pub(super) fn is_in_bands(&self, symbol: SymbolId, price: Price) -> bool {
-        is_within(self.bands.get(&symbol), price)
+        let is_untold = self.untold_bands.contains(&symbol);
+        !is_untold && is_within(self.bands.get(&symbol), price)
     }
 
     /// Returns the price that a short sale must be above, if short sales are restricted; the
@@ -31,7 +32,8 @@ impl Audit {
         let bands = [&self.bands, &self.static_bands];
         let mut bounds = bands.into_iter().filter_map(|bands| bands.get(&r.symbol)).flatten();
         let is_beyond = rank(r.side.is_buy(), limit) < rank(r.side.is_buy(), r.price);
-        is_beyond && bounds.any(|bound| *bound == r.price)
+        let is_at_bound = bounds.any(|bound| *bound == r.price);
+        is_beyond && (is_at_bound || self.untold_bands.contains(&r.symbol))
     }
 }
 

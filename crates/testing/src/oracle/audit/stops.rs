@@ -1,7 +1,7 @@
 //! Laws of stops: waves, turns, and the new places of elected stops.
 
-use super::{Audit, Law, Progress, Told, WAVES_MAX};
-use ringside_model::domain::Price;
+use super::{Audit, Law, Progress, Told};
+use ringside_model::domain::{OrderNumber, Price, SymbolId};
 use ringside_model::report::Report;
 use std::mem::take;
 
@@ -34,9 +34,22 @@ impl Audit {
         Ok(())
     }
 
+    /// Makes a new stop that the last price has reached a wave of its own.
+    pub(super) fn begin_stop(&mut self, symbol: SymbolId, number: OrderNumber) {
+        let last = self.last.get(&symbol).copied();
+        let order = self.numbered(symbol, number).ok().filter(|order| order.stop.is_some());
+        if order.zip(last).is_some_and(|(stop, last)| reaches(last, &stop)) {
+            self.progress.wave = vec![number];
+            self.progress.waves += 1;
+        }
+    }
+
     /// Checks the report of a stop that enters the book, and makes it an order there.
     pub(super) fn let_in(&mut self, stop: &Told, r: &Report) -> Result<(), String> {
-        law!(self.trades_continuously(r.symbol) && self.progress.waves <= WAVES_MAX, r);
+        law!(
+            self.trades_continuously(r.symbol) && self.progress.waves <= self.waves_max(r.symbol),
+            r
+        );
         let is_band = stop.stop.is_some_and(|limit| self.is_banded(r, limit));
         law!(stop.stop == Some(r.price) || is_band, r);
         law!(stop.open == r.open.0 && r.quantity == r.open && !r.is_hidden(), r);

@@ -42,7 +42,9 @@ impl Generator {
         let is_likely = self.random.in_1000(930);
         let state = *self.random.pick(if is_likely { likely } else { SymbolState::ALL });
         let (session, verdict) = (SessionId(0), self.verdict());
-        Some(Command { session, symbol, verdict, action: Action::from(SetState::to(state)) })
+        let collar_off = self.random.in_1000(150);
+        let action = Action::from(SetState { state, collar_off });
+        Some(Command { session, symbol, verdict, action })
     }
 
     /// Makes a tick for a symbol, or plans a state for a little later.

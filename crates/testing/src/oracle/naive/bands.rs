@@ -57,6 +57,7 @@ impl Naive {
             || self.quotes.contains_key(&symbol)
             || self.short_sales.contains_key(&symbol)
             || self.reopenings.contains_key(&symbol)
+            || self.settings.contains_key(&symbol)
     }
 
     fn bands_of(&self, symbol: SymbolId) -> SetBands {
@@ -117,22 +118,6 @@ impl Naive {
             limit if !buy && limit < low => Price(low),
             _ => limit,
         }
-    }
-
-    /// Returns the orders that take part in an auction within the static bands, with the limit that
-    /// counts there.
-    pub(super) fn within_reach(&self, orders: Vec<Order>) -> Vec<Order> {
-        let counted = |mut order: Order| {
-            let (low, high) = self.static_bands(order.symbol);
-            let limit = order.price.0;
-            if limit == 0 {
-                return Some(order);
-            }
-            let is_out = if order.side.is_buy() { limit < low } else { limit > high };
-            order.price = Price(limit.max(low).min(high));
-            (!is_out).then_some(order)
-        };
-        orders.into_iter().filter_map(counted).collect()
     }
 
     /// Moves the reference of the dynamic bands to the price of an auction that opens a symbol.
@@ -219,6 +204,7 @@ impl Naive {
     pub(super) fn pause(&mut self, symbol: SymbolId, due: u64) {
         let (state, reopens) = (SymbolState::ReopeningCall, due + 5 * 60 * SECOND);
         self.owed.remove(&symbol);
+        self.extended.remove(&symbol);
         self.states.insert(symbol, state);
         self.reopenings.insert(symbol, reopens);
         let paused = StateChanged { state, reopens_at: Nanos(reopens) };
@@ -228,4 +214,19 @@ impl Naive {
         self.say_bands(symbol);
         self.look_at_quotes(symbol, Nanos(due));
     }
+}
+
+/// Returns the orders that take part in an auction at these prices, with the limit that counts
+/// there.
+pub(super) fn within_reach(orders: Vec<Order>, (low, high): (i64, i64)) -> Vec<Order> {
+    let counted = |mut order: Order| {
+        let limit = order.price.0;
+        if limit == 0 {
+            return Some(order);
+        }
+        let is_out = if order.side.is_buy() { limit < low } else { limit > high };
+        order.price = Price(limit.max(low).min(high));
+        (!is_out).then_some(order)
+    };
+    orders.into_iter().filter_map(counted).collect()
 }

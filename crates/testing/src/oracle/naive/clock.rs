@@ -24,7 +24,10 @@ impl Naive {
             | Action::Operator(OperatorCommand::PlanState(_))
             | Action::Operator(OperatorCommand::SetBands(_))
             | Action::Operator(OperatorCommand::SetQuote(_))
-            | Action::Operator(OperatorCommand::SetShortSale(_)) => true,
+            | Action::Operator(OperatorCommand::SetShortSale(_))
+            | Action::Operator(OperatorCommand::SetReference(_))
+            | Action::Operator(OperatorCommand::ChangeSymbol(_))
+            | Action::Operator(OperatorCommand::SetStopWaves(_)) => true,
             // A tick and the commands about the whole venue first report how many orders end.
             _ => false,
         };
@@ -69,15 +72,15 @@ impl Naive {
         self.go_on(symbol);
         let reopens = self.reopenings.get(&symbol).is_some_and(|due| *due <= self.now.0);
         if reopens && !self.work.is_busy {
-            self.enter_state(symbol, SymbolState::Open);
+            self.enter_state_in_time(symbol, SymbolState::Open, None);
             self.look_for_work(symbol);
         }
-        if let Some(&(time, state)) = self.plans.get(&symbol)
+        if let Some(&(time, plan)) = self.plans.get(&symbol)
             && time <= self.now
             && !self.work.is_busy
         {
             self.plans.remove(&symbol);
-            self.enter_state(symbol, state);
+            self.enter_state_in_time(symbol, plan.state, Some(plan));
         }
     }
 
@@ -90,7 +93,7 @@ impl Naive {
         let mut told = StatePlanned { state: None, at: Nanos(0) };
         if is_plan {
             let time = time_of(plan);
-            self.plans.insert(command.symbol, (time, plan.state));
+            self.plans.insert(command.symbol, (time, *plan));
             told = StatePlanned { state: Some(plan.state), at: time };
         }
         self.reports.push(told.about(command.symbol));
@@ -110,11 +113,16 @@ impl Order {
 
 /// Returns the due time plus a random delay in ns: the first number of SplitMix64, modulo the
 /// number of possible delays.
-fn time_of(plan: &PlanState) -> Nanos {
-    let z = plan.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+pub(super) fn time_of(plan: &PlanState) -> Nanos {
+    let z = seed_after(plan.seed);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     let z = u128::from(z ^ (z >> 31));
     let time = u128::from(plan.due.0) + z % (u128::from(plan.random_ns) + 1);
     Nanos(time.min(u128::from(u64::MAX)) as u64)
+}
+
+/// Returns the seed behind the one of a random delay.
+pub(super) fn seed_after(seed: u64) -> u64 {
+    seed.wrapping_add(0x9E37_79B9_7F4A_7C15)
 }

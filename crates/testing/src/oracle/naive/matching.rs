@@ -92,7 +92,7 @@ impl Naive {
     /// Keeps the price of a trade for what follows from it.
     pub(super) fn note_trade(&mut self, symbol: SymbolId, price: Price) {
         self.traded_at.push(price);
-        self.lowest = Some(self.lowest.unwrap_or(price).min(price));
+        self.has_fallen |= self.is_fall(symbol, price);
         self.symbols.get_mut(&symbol).unwrap().1 = Some(price);
     }
 

@@ -49,7 +49,8 @@ impl Naive {
     pub(super) fn set_short_sale(&mut self, command: &Command, restricted: bool, automatic: bool) {
         if self.may_set(command) {
             // Trades of an earlier command's work come before the new setting.
-            self.lowest = None;
+            self.has_fallen = false;
+            self.falls.remove(&command.symbol);
             self.restrict(command.symbol, restricted, automatic);
         }
     }
@@ -66,7 +67,7 @@ impl Naive {
     pub(super) fn passes_short_test(&self, symbol: SymbolId, side: Side, limit: Price) -> bool {
         let was_restricted =
             self.short_sales.get(&symbol).is_some_and(|(restricted, _)| *restricted);
-        if side != Side::Short || !was_restricted && !self.has_fallen(symbol) {
+        if side != Side::Short || !was_restricted && !self.has_fallen {
             return true;
         }
         self.tested_bid(symbol).is_none_or(|bid| limit > bid)
@@ -82,17 +83,27 @@ impl Naive {
 
     /// Reports the restriction of short sales by a trade of this command.
     pub(super) fn restrict_after_fall(&mut self, symbol: SymbolId) {
-        if self.has_fallen(symbol) {
+        if self.has_fallen {
+            self.falls.insert(symbol, 0);
             self.restrict(symbol, true, true);
         }
     }
 
-    /// Returns true if a trade of this command begins a restriction: a trade ten percent or more
-    /// below the prior close, in a symbol that is set up so. It holds from that trade on.
-    fn has_fallen(&self, symbol: SymbolId) -> bool {
-        let Some(lowest) = self.lowest else { return false };
+    /// Returns true if a trade at this price begins a restriction: ten percent or more below the
+    /// prior close, in a symbol that is set up so. It holds from that trade on.
+    pub(super) fn is_fall(&self, symbol: SymbolId, price: Price) -> bool {
         let close = i128::from(self.symbols[&symbol].0.reference.0);
-        let is_low = close > 0 && i128::from(lowest.0) * 10 <= close * 9;
+        let is_low = close > 0 && i128::from(price.0) * 10 <= close * 9;
         is_low && self.short_sales.get(&symbol) == Some(&(false, true))
+    }
+
+    /// Ends the restriction by a fall with the end of the trading day after that of the fall.
+    pub(super) fn count_day_of_fall(&mut self, symbol: SymbolId) {
+        let Some(days) = self.falls.get_mut(&symbol) else { return };
+        *days += 1;
+        if *days == 2 {
+            self.falls.remove(&symbol);
+            self.restrict(symbol, false, true);
+        }
     }
 }

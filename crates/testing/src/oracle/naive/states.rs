@@ -1,8 +1,9 @@
 //! Session states and auctions of the naive venue.
 
+use super::bands::within_reach;
 use super::work::{Owed, Uncross};
 use super::{Naive, Order, reaches};
-use ringside_model::command::Command;
+use ringside_model::command::{Command, SetState};
 use ringside_model::domain::{
     Auction, Nanos, OrderId, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
 };
@@ -83,10 +84,14 @@ impl Naive {
         side
     }
 
-    pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
+    pub(super) fn set_state(&mut self, command: &Command, asked: &SetState) {
+        let (symbol, state) = (command.symbol, asked.state);
         if self.may_set(command) && self.may_have(command, state) {
-            self.plans.remove(&command.symbol);
-            self.enter_state(command.symbol, state);
+            self.plans.remove(&symbol);
+            match asked.collar_off {
+                true => self.enter_state(symbol, state, false),
+                false => self.enter_state_in_time(symbol, state, None),
+            }
         }
     }
 
@@ -117,41 +122,52 @@ impl Naive {
         let state = SymbolState::Closed;
         self.states.insert(symbol, state);
         self.reopenings.remove(&symbol);
+        self.extended.remove(&symbol);
         self.told.remove(&symbol);
         self.reports.push(StateChanged { state, reopens_at: Nanos(0) }.about(symbol));
     }
 
-    /// Changes the state of a symbol and removes the timers of the state before.
-    pub(super) fn enter_state(&mut self, symbol: SymbolId, state: SymbolState) {
-        self.reopenings.remove(&symbol);
+    /// Returns the auction of a call that a change to a state ends.
+    pub(super) fn auction_ended_by(&self, symbol: SymbolId, state: SymbolState) -> Option<Auction> {
         let before = self.state(symbol);
+        let ends = match state {
+            SymbolState::Open => true,
+            SymbolState::Closed => before == SymbolState::ClosingCall,
+            _ => false,
+        };
+        auction_of(before).filter(|_| ends)
+    }
+
+    /// Changes the state of a symbol and removes the timers of the state before. An auction trades
+    /// within its collar, or beyond it.
+    pub(super) fn enter_state(&mut self, symbol: SymbolId, state: SymbolState, has_collar: bool) {
+        self.reopenings.remove(&symbol);
+        let (before, call) = (self.state(symbol), self.auction_ended_by(symbol, state));
         self.states.insert(symbol, state);
         if state == SymbolState::Open {
             self.states.remove(&symbol);
         }
         if before != state {
             self.told.remove(&symbol);
+            self.extended.remove(&symbol);
         }
         let changed = StateChanged { state, reopens_at: Nanos(0) };
         self.reports.push(changed.about(symbol));
         if state != SymbolState::Open {
             self.park_all(symbol);
         }
-        let call = auction_of(before);
-        let ends = match state {
-            SymbolState::Open => call.is_some() || self.is_crossed(symbol),
-            SymbolState::Closed => before == SymbolState::ClosingCall,
-            _ => false,
-        };
-        match ends.then(|| call.unwrap_or(Auction::Reopening)) {
-            Some(auction) => self.uncross(symbol, auction),
+        let opens_crossed = state == SymbolState::Open && self.is_crossed(symbol);
+        match call.or(opens_crossed.then_some(Auction::Reopening)) {
+            Some(auction) => self.uncross(symbol, auction, has_collar),
             None => self.end_auction(symbol, None, None),
         }
         self.elect(symbol);
     }
 
     /// Does what follows an auction, or a change of state without one.
-    fn end_auction(&mut self, symbol: SymbolId, auction: Option<Auction>, price: Option<Price>) {
+    fn end_auction(&mut self, symbol: SymbolId, uncross: Option<Uncross>, price: Option<Price>) {
+        let auction = uncross.map(|uncross| uncross.auction);
+        let is_limited = uncross.is_some_and(|uncross| uncross.is_limited);
         let state = self.state(symbol);
         for order in self.beside(symbol) {
             let had_its_auction = auction.is_some_and(|auction| takes_part(order.tif, auction));
@@ -159,6 +175,9 @@ impl Naive {
             if had_its_auction || missed_it {
                 self.end(order, Reason::AuctionLeftover);
             }
+        }
+        if state == SymbolState::Open && is_limited && self.is_crossed(symbol) {
+            return self.halt_at_collar(symbol);
         }
         if state == SymbolState::Open {
             if let Some(price) = price {
@@ -168,24 +187,25 @@ impl Naive {
         }
     }
 
-    fn is_crossed(&self, symbol: SymbolId) -> bool {
+    pub(super) fn is_crossed(&self, symbol: SymbolId) -> bool {
         let best = |buy| self.in_every_auction(symbol, buy).first().map(|order| order.price);
         best(true).zip(best(false)).is_some_and(|(bid, offer)| bid >= offer)
     }
 
     /// Publishes the result of an auction, and carries it out.
-    fn uncross(&mut self, symbol: SymbolId, auction: Auction) {
-        let indication = self.indication(symbol, auction);
+    fn uncross(&mut self, symbol: SymbolId, auction: Auction, has_collar: bool) {
+        let (indication, is_limited) = self.result(symbol, auction, has_collar);
         let (price, matched, _) = indication.unwrap_or((Price(0), 0, 0));
         self.reports.push(Crossed { auction }.about(Subject {
             price,
             quantity: Quantity(matched.try_into().unwrap_or(u64::MAX)),
             ..Subject::from(symbol)
         }));
+        let uncross = Uncross { auction, price, has_traded: false, is_limited };
         if indication.is_none() {
-            self.end_auction(symbol, Some(auction), None);
-        } else if self.cross_all(symbol, Uncross { auction, price, has_traded: false }) {
-            self.end_auction(symbol, Some(auction), Some(price));
+            self.end_auction(symbol, Some(uncross), None);
+        } else if self.cross_all(symbol, uncross) {
+            self.end_auction(symbol, Some(uncross), Some(price));
         }
     }
 
@@ -196,12 +216,13 @@ impl Naive {
         if !self.cross_all(symbol, uncross) {
             return;
         }
-        let is_open = self.state(symbol) == SymbolState::Open;
-        if is_open && self.is_crossed(symbol) && self.indication(symbol, auction).is_some() {
-            return self.uncross(symbol, auction);
+        let can_be_crossed = self.state(symbol) == SymbolState::Open && !uncross.is_limited;
+        let is_crossed = can_be_crossed && self.is_crossed(symbol);
+        if is_crossed && self.indication(symbol, auction).is_some() {
+            return self.uncross(symbol, auction, true);
         }
         let price = self.traded_at.last().copied();
-        self.end_auction(symbol, Some(auction), price);
+        self.end_auction(symbol, Some(uncross), price);
     }
 
     /// Trades all participating orders at the one price, the best limits first and then the oldest.
@@ -277,17 +298,28 @@ impl Naive {
     /// Applies the rules of the uncross price, tick by tick. All ticks between two limits are
     /// equal, so only the outer ones and the reference are tried.
     pub fn indication(&self, symbol: SymbolId, auction: Auction) -> Indication {
+        self.indication_within(symbol, auction, self.static_bands(symbol))
+    }
+
+    /// Returns the indication of an auction at the ticks from the lowest to the highest of these
+    /// prices. Limits beyond count at the edge.
+    pub(super) fn indication_within(
+        &self,
+        symbol: SymbolId,
+        auction: Auction,
+        (low, high): (i64, i64),
+    ) -> Indication {
         let [bids, offers] =
-            [true, false].map(|buy| self.within_reach(self.side_in(symbol, auction, buy)));
+            [true, false].map(|buy| within_reach(self.side_in(symbol, auction, buy), (low, high)));
         let (definition, last_trade) = &self.symbols[&symbol];
-        let (low, high) = self.static_bands(symbol);
         let reference = match last_trade.unwrap_or(definition.reference).0 {
             0 => 0,
             reference => reference.max(low).min(high),
         };
         let limits = bids.iter().chain(&offers).map(|order| order.price.0);
         let mut limits: Vec<i64> = limits.filter(|&limit| limit != 0).collect();
-        if limits.is_empty() && reference != 0 {
+        let has_market = |side: &[Order]| side.iter().any(|order| order.price.0 == 0);
+        if has_market(&bids) && has_market(&offers) && reference != 0 {
             limits.push(reference);
         }
         let (first, last) = (*limits.iter().min()?, *limits.iter().max()?);

@@ -9,9 +9,6 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Accepted, Entered, StateChanged, Subject, Triggered};
 use std::mem::take;
 
-/// Largest number of waves of stops in one command.
-const WAVES_MAX: u32 = 100;
-
 impl Naive {
     pub(super) fn enter_stop(&mut self, number: OrderNumber, command: &Command, asked: &EnterStop) {
         let EnterStop { order: enter, stop } = asked;
@@ -41,9 +38,11 @@ impl Naive {
     /// Lets a new stop wait, or trigger by the last price.
     pub(super) fn wait_for_trigger(&mut self, stop: Order) {
         self.put(stop);
-        // The last price reaches no older stop: each trade has reached what it could.
-        self.traded_at.extend(self.symbols[&stop.symbol].1);
-        self.elect(stop.symbol);
+        let last = self.symbols[&stop.symbol].1;
+        let is_reached = last.is_some_and(|last| reaches(stop.side.is_buy(), last, stop.price));
+        // An older stop that a price of the operator has passed waits for a trade.
+        let first = if is_reached { vec![stop] } else { vec![] };
+        self.elect_first(stop.symbol, first);
     }
 
     /// Returns the stops of a symbol: buy stops, then sell stops, each in the order in which a
@@ -63,15 +62,23 @@ impl Naive {
     /// the symbol does not trade continuously, or the command has no work left, the stops that the
     /// trades have reached wait.
     pub(super) fn elect(&mut self, symbol: SymbolId) {
+        self.elect_first(symbol, vec![]);
+    }
+
+    /// Lets stops enter the book whose first wave is this, if it is one.
+    fn elect_first(&mut self, symbol: SymbolId, mut first: Vec<Order>) {
         while self.trades_continuously(symbol) && !self.owed.contains_key(&symbol) {
-            let mut wave = self.late_stops(symbol);
+            let mut wave = take(&mut first);
+            if wave.is_empty() {
+                wave = self.late_stops(symbol);
+            }
             if wave.is_empty() {
                 wave = self.newly_reached(symbol);
             }
             if wave.is_empty() {
                 return;
             }
-            if self.work.waves == WAVES_MAX {
+            if self.work.waves >= self.settings_of(symbol).waves_max {
                 wave.into_iter().for_each(|stop| self.keep_waiting(stop));
                 return self.halt_for_cascade(symbol);
             }
@@ -87,7 +94,8 @@ impl Naive {
                 break;
             }
         }
-        for stop in self.newly_reached(symbol) {
+        first.extend(self.newly_reached(symbol));
+        for stop in first {
             self.keep_waiting(stop);
         }
     }

@@ -47,6 +47,8 @@ pub(super) struct Uncross {
     pub price: Price,
     /// True after the first trade.
     pub has_traded: bool,
+    /// True if the collar has limited the price.
+    pub is_limited: bool,
 }
 
 impl Default for Work {
