@@ -141,7 +141,8 @@ fn numbered_fields(command: &Command) -> Vec<NamedField> {
         let value = match value {
             field::Value::Session(_) if field == Field::Session => return,
             field::Value::Symbol(_) if field == Field::Symbol => return,
-            _ if matches!(field, Field::Op | Field::Cause | Field::RandomMs) => return,
+            _ if matches!(field, Field::Op | Field::Cause) => return,
+            _ if matches!(field, Field::RandomMs | Field::ExtensionMs) => return,
             field::Value::Number(number) => number.into(),
             field::Value::Truth(truth) => truth.into(),
             field::Value::Word(word) => word.into(),
@@ -173,6 +174,9 @@ fn stored_fields(action: &Action) -> Vec<NamedField> {
         Action::Operator(OperatorCommand::SetRisk(risk)) => {
             vec![("scope", risk.scope.name().into())]
         }
+        Action::Operator(OperatorCommand::ChangeSymbol(change)) => {
+            change.extension.iter().map(|extension| ("extension_ns", extension.0.into())).collect()
+        }
         Action::Operator(OperatorCommand::PlanState(plan)) => vec![
             (Field::State.name(), plan.state.name().into()),
             (Field::At.name(), plan.due.0.into()),
@@ -187,7 +191,7 @@ fn stored_fields(action: &Action) -> Vec<NamedField> {
 mod tests {
     use super::super::samples;
     use super::*;
-    use ringside_model::command::{DefineSymbol, MassCancel, PlanState};
+    use ringside_model::command::{ChangeSymbol, DefineSymbol, MassCancel, PlanState};
     use ringside_model::domain::{Nanos, Price, SeqNo, SessionId, SymbolState, Tick};
 
     /// Returns the dump of a command without its position and its checksum.
@@ -237,6 +241,13 @@ mod tests {
             (
                 samples::of_a(DefineSymbol { reference: Price(9), ..symbol }),
                 json!({"symbol":"X","tick":"0.25","lot":1,"collar_bps":0,"reference":9}),
+            ),
+            (
+                samples::of_a(ChangeSymbol {
+                    extension: Some(Nanos(1)),
+                    ..ChangeSymbol::default()
+                }),
+                json!({"extension_ns":1}),
             ),
             (canceled, json!({"of_session":1})),
             (of_session, json!({"scope":"session","killed":true})),

@@ -195,7 +195,7 @@ fn header_bytes(bytes: &[u8]) -> std::collections::HashSet<usize> {
         sections += 1;
     }
     found.extend(bytes.len() - 4..bytes.len());
-    assert_eq!((at, sections), (bytes.len(), 17));
+    assert_eq!((at, sections), (bytes.len(), 18));
     found
 }
 
