@@ -290,8 +290,8 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
          reference,mode,stop_price,display_qty,refresh,seed,state,step,partition,version,orders,id_there,\
          peg,peg_offset,peg_limit,hidden,min_qty,expire_ts,at_band,at_short_test,at,random_ms,low,high,\
          band_bps,bid,offer,restricted,automatic,qty_max,notional_max,open_orders_max,gross_notional_max,\
-         orders_per_second_max,killed,verdict\n\
-         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,duplicate_id\n"
+         orders_per_second_max,killed,prior_close,last,auction_collar_bps,extension_ms,extensions,waves_max,collar,verdict\n\
+         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,duplicate_id\n"
     );
 }
 
@@ -313,8 +313,9 @@ fn exported_reports_are_those_of_a_replay_and_the_csv_says_the_same() {
         "seq,ix,ts,report,session,id,old_id,order,contra,match,symbol,side,qty,price,open,liquidity,\
          reason,code,event,enabled,next_id,count,what,name,tif,post_only,stp,stp_group,firm,capacity,\
          attributed,hidden,stop_price,auction,imbalance_side,imbalance,state,at,reopens_at,step,\
-         partition,version,id_there,old_order,low,high,reference,stands,pause_at,bid,offer,parked,restricted,\
-         automatic,durability"
+         partition,version,tick,auction_collar_bps,extension_ms,extensions,id_there,old_order,\
+         low,high,reference,stands,pause_at,bid,offer,parked,restricted,automatic,prior_close,\
+         last,until,lot,collar_bps,waves_max,durability"
     );
     assert!(csv.contains(",\"B\"\"R,K\","), "a name with a quote and a comma is quoted");
     assert_says_the_same(&csv, &told);
