@@ -10,7 +10,7 @@ use ringside_model::domain::{
     SymbolState, Tick, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::Report;
+use ringside_model::report::{Report, ReportKind};
 use ringside_testing::oracle::audit::Audit;
 use ringside_testing::oracle::audit::laws::Law;
 use ringside_testing::oracle::text;
@@ -72,6 +72,11 @@ fn session_against(law: Law) -> Vec<Step> {
         Law::NotCrossed => vec![first, Unseen(cancel(1)), True(buy(3, 5, 10))],
         Law::TooSmallForMinimum => {
             vec![True(sell_of_at_least(3)), Unseen(cancel(1)), True(buy(3, 5, 10))]
+        }
+        Law::MinimumsComeIn => {
+            let [call, open] = [SymbolState::PreOpen, SymbolState::Open].map(state);
+            let untold = |r: &mut Vec<Report>| r.retain(|r| r.kind != ReportKind::Executed);
+            vec![True(call), True(sell_of_at_least(3)), True(buy(3, 5, 10)), Altered(open, untold)]
         }
         Law::StopsEnter => {
             let stop = EnterStop { order: limit(3, Side::Buy, 5, 10), stop: Price(10) };

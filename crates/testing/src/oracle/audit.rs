@@ -633,6 +633,7 @@ impl Audit {
         self.check_minimums(command, reports)?;
         self.leave(command)?;
         self.check_beyond_minimums(reports)?;
+        self.check_opening(reports)?;
         self.check_work(orders, reports)?;
         for symbol in self.symbols_of(command) {
             if brings_back(&command.command) {

@@ -36,6 +36,7 @@ laws! {
     EndsOnce = "an order has one end and no report after the end",
     NotCrossed = "the book of an open symbol is neither crossed nor locked",
     TooSmallForMinimum = "an order rests beyond a minimum only if the order is too small for it",
+    MinimumsComeIn = "a resting minimum that the book can meet trades when its symbol opens",
     StopsEnter = "no reached stop waits while the symbol trades",
     TradesWhereOpen = "nothing trades outside continuous trading but in an uncross",
     NumbersNew = "no order number and no match number comes twice",

@@ -30,7 +30,7 @@ impl Owner {
 
     /// Returns true for two orders of one owner: of one group if both have a group, else of one
     /// firm, and without any firm of one session.
-    fn is(&self, other: &Owner) -> bool {
+    pub(super) fn is(&self, other: &Owner) -> bool {
         if self.group != 0 && other.group != 0 {
             return self.group == other.group;
         }

@@ -1,8 +1,8 @@
 //! Laws of all reports of a command together: fill-or-kill, minimums, numbers, work.
 
-use super::{Audit, Law, Over, Progress, rank};
+use super::{Audit, Law, Over, Progress, Told, rank};
 use ringside_model::command::{Action, Sequenced};
-use ringside_model::domain::{OrderNumber, SeqNo, Side, TimeInForce};
+use ringside_model::domain::{OrderNumber, SelfTrade, SeqNo, Side, TimeInForce};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Report, ReportKind};
 use std::collections::BTreeSet;
@@ -95,6 +95,41 @@ impl Audit {
         beyond
             .into_iter()
             .try_for_each(|least| self.keep(Law::TooSmallForMinimum, order.open < least, r))
+    }
+
+    /// Checks that an opening of a symbol leaves no minimum that the other side can meet. Stops and pegs
+    /// come in behind the minimums.
+    pub(super) fn check_opening(&mut self, reports: &[Report]) -> Result<(), String> {
+        use ReportKind::{Entered, Repriced, Triggered};
+        let symbol = self.progress.symbol;
+        let Some(r) = reports.iter().find(|r| r.kind == ReportKind::StateChanged) else {
+            return Ok(());
+        };
+        let comes_later = |r: &Report| matches!(r.kind, Entered | Repriced | Triggered);
+        if !self.trades_continuously(symbol) || reports.iter().any(comes_later) {
+            return Ok(());
+        }
+        let may_trade = |o: &&Told| {
+            o.symbol == symbol
+                && o.has_minimum()
+                && o.side != Side::Short
+                && self.is_in_bands(symbol, o.price)
+        };
+        let meets = |o: &Told| {
+            let buy = o.side.is_buy();
+            let others = || self.book(symbol, !buy).chain(self.hidden(symbol, !buy));
+            let reached = || {
+                others()
+                    .filter(|other| rank(buy, o.price) <= rank(buy, other.price))
+                    .filter(|other| self.is_in_bands(symbol, other.price))
+            };
+            let sum: u128 = reached().map(|other| u128::from(other.open)).sum();
+            let has_mode = o.owner.mode != SelfTrade::None;
+            let has_own = has_mode && reached().any(|other| other.owner.is(&o.owner));
+            (!has_own).then_some(sum >= u128::from(o.least()))
+        };
+        let met: Vec<bool> = self.live.iter().filter(may_trade).filter_map(meets).collect();
+        met.into_iter().try_for_each(|is_met| self.keep(Law::MinimumsComeIn, !is_met, r))
     }
 
     /// Checks that the command is later than the one before, and gives it its numbers.
