@@ -44,6 +44,12 @@ STEPS = [
         "RINGSIDE_LAWS_COMMANDS=20000000",
         "laws",
     ),
+    long(
+        "metamorphic",
+        "100,000 pairs of sessions that must be alike, in each of five ways",
+        "RINGSIDE_METAMORPHIC_SESSIONS=100000",
+        "metamorphic",
+    ),
     Step(
         "soak",
         "ten minutes of mixed flow through a venue on a network",

@@ -5,6 +5,7 @@ mod engine_image;
 mod engine_oracle;
 mod forged_reports;
 mod laws;
+mod metamorphic;
 mod order_books;
 mod packages;
 mod semantics;
