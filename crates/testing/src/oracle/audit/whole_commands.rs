@@ -2,7 +2,7 @@
 
 use super::{Audit, Law, Over, Progress, Told, rank};
 use ringside_model::command::{Action, Sequenced};
-use ringside_model::domain::{OrderNumber, SelfTrade, SeqNo, Side, TimeInForce};
+use ringside_model::domain::{OrderNumber, Peg, SelfTrade, SeqNo, Side, TimeInForce};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Report, ReportKind};
 use std::collections::BTreeSet;
@@ -76,6 +76,12 @@ impl Audit {
         let Progress { symbol, incoming, waves, returned, .. } = self.progress;
         let Ok(order) = self.numbered(symbol, incoming) else { return Ok(()) };
         let Some(r) = reports.last() else { return Ok(()) };
+        // An order that a band moves does not trade; at an opening minimums come in later.
+        let is_band = order.terms.peg == Peg::None
+            && reports.iter().any(|r| r.kind == ReportKind::Repriced && r.order == incoming);
+        if is_band || reports.iter().any(|r| r.kind == ReportKind::StateChanged) {
+            return Ok(());
+        }
         let is_in_book = order.hidden == order.terms.hidden && !order.parked;
         let rests = is_in_book && order.stop.is_none() && order.price.0 > 0;
         let trades = self.trades_continuously(symbol) && order.side != Side::Short;
@@ -106,7 +112,9 @@ impl Audit {
             return Ok(());
         };
         let comes_later = |r: &Report| matches!(r.kind, Entered | Repriced | Triggered);
-        if !self.trades_continuously(symbol) || reports.iter().any(comes_later) {
+        // A minimum that trades may take away what kept an earlier one from trading.
+        let has_returned = self.progress.returned > 0;
+        if !self.trades_continuously(symbol) || has_returned || reports.iter().any(comes_later) {
             return Ok(());
         }
         let may_trade = |o: &&Told| {
@@ -117,15 +125,17 @@ impl Audit {
         };
         let meets = |o: &Told| {
             let buy = o.side.is_buy();
-            let others = || self.book(symbol, !buy).chain(self.hidden(symbol, !buy));
-            let reached = || {
-                others()
-                    .filter(|other| rank(buy, o.price) <= rank(buy, other.price))
-                    .filter(|other| self.is_in_bands(symbol, other.price))
+            let is_reached = |other: &&Told| {
+                rank(buy, o.price) <= rank(buy, other.price)
+                    && self.is_in_bands(symbol, other.price)
             };
-            let sum: u128 = reached().map(|other| u128::from(other.open)).sum();
+            let others = || self.book(symbol, !buy).chain(self.hidden(symbol, !buy));
+            let sum: u128 = others().filter(is_reached).map(|other| u128::from(other.open)).sum();
             let has_mode = o.owner.mode != SelfTrade::None;
-            let has_own = has_mode && reached().any(|other| other.owner.is(&o.owner));
+            let is_there = |other: &&Told| other.symbol == symbol && other.side.is_buy() != buy;
+            let minimums = self.live.iter().filter(is_there).filter(|other| other.has_minimum());
+            let mut reached = others().chain(minimums).filter(is_reached);
+            let has_own = has_mode && reached.any(|other| other.owner.is(&o.owner));
             (!has_own).then_some(sum >= u128::from(o.least()))
         };
         let met: Vec<bool> = self.live.iter().filter(may_trade).filter_map(meets).collect();
