@@ -1,6 +1,7 @@
 //! Engine against exact answers and against the oracle.
 
 mod bounds;
+mod coverage;
 mod engine_image;
 mod engine_oracle;
 mod forged_reports;

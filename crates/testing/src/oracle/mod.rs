@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod commands;
+pub mod compare;
 pub mod naive;
 pub mod shrink;
 #[cfg(test)]
