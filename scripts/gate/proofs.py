@@ -50,6 +50,7 @@ STEPS = [
         "RINGSIDE_METAMORPHIC_SESSIONS=100000",
         "metamorphic",
     ),
+    Step("fuzz", "an hour of coverage-guided streams, against the naive venue", ("scripts/fuzz 3600",)),
     Step(
         "soak",
         "ten minutes of mixed flow through a venue on a network",

@@ -5,6 +5,7 @@ mod coverage;
 mod engine_image;
 mod engine_oracle;
 mod forged_reports;
+mod fuzz_streams;
 mod laws;
 mod metamorphic;
 mod order_books;

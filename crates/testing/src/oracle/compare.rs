@@ -2,6 +2,7 @@
 
 use super::audit::Audit;
 use super::naive::Naive;
+use super::shrink::shrink;
 use super::text;
 use super::venue::{TestedVenue, difference, whole_engine};
 use ringside_model::command::Sequenced;
@@ -31,4 +32,12 @@ pub fn first_fault(
     let symbols: Vec<_> = naive.symbols.keys().copied().collect();
     let ids: Vec<_> = naive.orders.iter().map(|order| (order.session, order.id)).collect();
     difference(&naive, &engine, &symbols, &ids).or_else(|| audit.check_totals().err())
+}
+
+/// Returns the shortest list of commands that still has a fault, and the fault.
+pub fn shortest_fault(commands: Vec<Sequenced>) -> String {
+    let shortest = shrink(commands, |list| first_fault(list, |_, _| {}).is_some());
+    let lines: Vec<String> = shortest.iter().map(text::command).collect();
+    let fault = first_fault(&shortest, |_, _| {}).expect("the short list fails");
+    format!("{}\n{fault}", lines.join("\n"))
 }

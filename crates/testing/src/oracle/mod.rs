@@ -2,6 +2,7 @@
 //! commands, and the rules that every report must keep.
 
 pub mod audit;
+pub mod bytes;
 pub mod commands;
 pub mod compare;
 pub mod naive;

@@ -12,9 +12,7 @@ use features::Family;
 use features::Feature::{self, *};
 use ringside_model::command::Sequenced;
 use ringside_testing::oracle::commands::{EVENTS, Profile, Random, SPECIAL, stream};
-use ringside_testing::oracle::compare::first_fault;
-use ringside_testing::oracle::shrink::shrink;
-use ringside_testing::oracle::text;
+use ringside_testing::oracle::compare::{first_fault, shortest_fault};
 use ringside_testing::oracle::venue::{TestedVenue, whole_engine};
 use ringside_testing::run::base_seed;
 use watch::{Counts, Watch};
@@ -75,10 +73,7 @@ fn every_pair_of_features_that_may_meet_meets() {
         let commands = varied_stream(*profile, seed);
         let see = |command: &_, reports: &_| watch.command(command, reports, &mut counts);
         if first_fault(&commands, see).is_some() {
-            let shortest = shrink(commands, |list| first_fault(list, |_, _| {}).is_some());
-            let lines: Vec<String> = shortest.iter().map(text::command).collect();
-            let fault = first_fault(&shortest, |_, _| {}).expect("the short list fails");
-            panic!("seed {seed}, {profile:?}\n{}\n{fault}", lines.join("\n"));
+            panic!("seed {seed}, {profile:?}\n{}", shortest_fault(commands));
         }
     }
     print(&counts);
