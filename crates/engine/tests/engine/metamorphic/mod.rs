@@ -33,7 +33,7 @@ fn check(compare: impl Fn(&[Sequenced]) -> Result<u64, String>) {
 
 fn check_profiles(profiles: &[Profile], compare: impl Fn(&[Sequenced]) -> Result<u64, String>) {
     let setting = std::env::var("RINGSIDE_METAMORPHIC_SESSIONS");
-    let sessions = setting.map_or(200, |text| text.parse().expect("a number"));
+    let sessions = setting.map_or(400, |text| text.parse().expect("a number"));
     let mut at_stake = 0;
     // Seeds of neighbouring base seeds share no session.
     let first = base_seed().wrapping_mul(1 << 32);
