@@ -1,19 +1,21 @@
 //! Ticks between the commands: what is due happens at its own time, whether a tick comes or not.
 //! Sessions without plans and bands, whose states begin with the tick.
 
-use super::{ORDERS, apply, check, renumbered};
+use super::{ORDERS, apply, check_profiles, renumbered};
 use ringside_engine::Engine;
 use ringside_model::command::{Action, Command, OperatorCommand, RunTimers, Sequenced};
 use ringside_model::domain::{Nanos, OrderNumber, SeqNo, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Replaced, Report, ReportKind, TradingDay};
-use ringside_testing::oracle::commands::Random;
+use ringside_testing::oracle::commands::{EVENTS, Profile, Random, SPECIAL, TINY};
 use ringside_testing::oracle::text;
 use std::collections::{BTreeMap, VecDeque};
 
 #[test]
 fn ticks_between_the_commands_change_no_outcome() {
-    check(|session| {
+    // An id is used again on another symbol only where no gateway stands before the engine.
+    let profiles = [SPECIAL, EVENTS, TINY].map(|p| Profile { ids_cross_symbols: false, ..p });
+    check_profiles(&profiles, |session| {
         let session: Vec<Sequenced> =
             session.iter().filter(|c| !is_left_out(&c.command.action)).copied().collect();
         let [plain, ticked] = [false, true].map(|has_ticks| run(&session, has_ticks));
