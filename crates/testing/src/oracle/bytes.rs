@@ -8,8 +8,9 @@
 
 use ringside_model::command::{
     Action, Cancel, Command, DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, EnterStop,
-    ImportOrder, MassCancel, Modify, MoveSymbol, PlanState, Reduce, Replace, RunTimers, Sequenced,
-    SetBands, SetQuote, SetShortSale, SetState, SpecialTerms, TradingDay,
+    ImportOrder, MassCancel, Modify, MoveSymbol, NamedSpecialTerms, NamedTerms, PlanState, Reduce,
+    Replace, ReplaceTerms, RunTimers, Sequenced, SetBands, SetQuote, SetShortSale, SetState,
+    SpecialTerms, TradingDay,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, DayEvent, FirmId, MoveStep, Name, Nanos, OrderId, OrderType, PartitionId,
@@ -190,7 +191,11 @@ impl Reader {
             _ => {
                 let new_id = OrderId(self.seqno + 1);
                 self.entered.push((session, new_id, symbol));
-                Action::Replace(Replace { id, new_id, quantity, price: price(limit) })
+                let replace = Replace { id, new_id, quantity, price: price(limit) };
+                match named_terms(line, self.time) {
+                    Some(terms) => Action::ReplaceTerms(ReplaceTerms { replace, terms }),
+                    None => Action::Replace(replace),
+                }
             }
         };
         self.sequenced(session, symbol, action)
@@ -211,7 +216,10 @@ impl Reader {
                 let event = if attributes & 1 > 0 { DayEvent::Start } else { DayEvent::End };
                 Action::from(TradingDay { event })
             }
-            24 | 25 => Action::from(SetState { state: pick(attributes, SymbolState::ALL) }),
+            24 | 25 => {
+                let state = pick(attributes, SymbolState::ALL);
+                Action::from(SetState { state, collar_off: attributes & 128 > 0 })
+            }
             26 => Action::from(PlanState {
                 due: Nanos(self.time.saturating_add(pick(term, &STEPS))),
                 random_ns: pick(term >> 4, &[0, 0, 1, SECOND]),
@@ -243,6 +251,33 @@ impl Reader {
                 quantity: quantity(term),
             }),
         }
+    }
+}
+
+/// Returns the terms that a replace names; mostly none.
+fn named_terms(line: &Line, time: u64) -> Option<NamedTerms> {
+    let [_, _, _, _, _, attributes, owner, term] = *line;
+    let special = NamedSpecialTerms::default();
+    let size = u64::from(term & 7) + 1;
+    match attributes % 16 {
+        11 => Some(NamedTerms::Stop(price(term))),
+        12 => {
+            let (most, seed) = (size + u64::from(term >> 6), u64::from(owner));
+            Some(NamedTerms::Display(Display { next: size, least: size, most, seed }))
+        }
+        13 => {
+            let min_quantity = Some(quantity(term));
+            Some(NamedTerms::Special(NamedSpecialTerms { min_quantity, ..special }))
+        }
+        14 => {
+            let expire = Nanos(time.saturating_add(pick(term, &STEPS)));
+            Some(NamedTerms::Special(NamedSpecialTerms { expire, ..special }))
+        }
+        15 => {
+            let (peg_offset, peg_limit) = (Some(u32::from(term & 3)), Some(price(term >> 2)));
+            Some(NamedTerms::Special(NamedSpecialTerms { peg_offset, peg_limit, ..special }))
+        }
+        _ => None,
     }
 }
 

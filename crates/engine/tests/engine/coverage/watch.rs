@@ -299,6 +299,7 @@ impl Watch {
 fn limit_of(r: &Report) -> Option<Price> {
     let is_beside = match r.body() {
         Body::Accepted(accepted) => accepted.stop.is_some(),
+        Body::Replaced(replaced) => replaced.stop.is_some(),
         Body::Triggered(triggered) => triggered.old_order == r.order,
         _ => r.kind == ReportKind::Parked,
     };

@@ -5,7 +5,7 @@ use super::{ORDERS, apply, check_profiles, lines, renumbered, same};
 use ringside_engine::Engine;
 use ringside_model::command::{
     Action, Cancel, Command, Enter, MassCancel, Modify, OperatorCommand, Reduce, Replace,
-    Sequenced, is_venue_wide,
+    ReplaceTerms, Sequenced, is_venue_wide,
 };
 use ringside_model::domain::{FirmId, OrderId, OrderNumber, SeqNo, SessionId, SymbolId};
 use ringside_model::report::{
@@ -37,7 +37,10 @@ fn with_own_symbols(session: &[Sequenced]) -> Vec<Sequenced> {
             Action::Cancel(Cancel { id })
             | Action::Reduce(Reduce { id, .. })
             | Action::Modify(Modify { id, .. })
-            | Action::Replace(Replace { id, .. }) => symbols.get(&(session, id)).copied(),
+            | Action::Replace(Replace { id, .. })
+            | Action::ReplaceTerms(ReplaceTerms { replace: Replace { id, .. }, .. }) => {
+                symbols.get(&(session, id)).copied()
+            }
             _ => None,
         };
         let is_own = named.is_none_or(|of_order| of_order == symbol);
@@ -98,6 +101,9 @@ fn renamed(command: &Sequenced) -> Sequenced {
         | Action::Modify(Modify { id: name, .. }) => *name = id(*name),
         Action::Replace(Replace { id: old, new_id, .. }) => {
             (*old, *new_id) = (id(*old), id(*new_id));
+        }
+        Action::ReplaceTerms(ReplaceTerms { replace, .. }) => {
+            (replace.id, replace.new_id) = (id(replace.id), id(replace.new_id));
         }
         Action::MassCancel(MassCancel {
             id: name, session: of, firm: by, group: among, ..

@@ -36,11 +36,12 @@ fn ticks_between_the_commands_change_no_outcome() {
     });
 }
 
-/// Returns true for bands and plans, and for commands before which nothing that is due happens.
+/// Returns true for bands, plans and extensions of calls, and for commands before which nothing that is due happens.
 fn is_left_out(action: &Action) -> bool {
-    use OperatorCommand::{BreakTrade, CorrectTrade, PlanState, SetBands, SetRisk};
+    use OperatorCommand::{BreakTrade, ChangeSymbol, CorrectTrade, PlanState, SetBands, SetRisk};
     let Action::Operator(operator) = action else { return false };
-    matches!(operator, PlanState(_) | SetBands(_) | BreakTrade(_) | CorrectTrade(_) | SetRisk(_))
+    let is_timed = matches!(operator, PlanState(_) | SetBands(_) | ChangeSymbol(_));
+    is_timed || matches!(operator, BreakTrade(_) | CorrectTrade(_) | SetRisk(_))
 }
 
 /// Outcome of a session.

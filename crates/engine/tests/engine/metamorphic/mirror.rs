@@ -6,11 +6,11 @@ use super::{ORDERS, apply, check, lines, same};
 use ringside_engine::Engine;
 use ringside_model::command::{
     Action, DefineSymbol, Definition, Enter, EnterStop, MassCancel, Modify, OperatorCommand,
-    Replace, Sequenced, SetBands, SetQuote, SpecialTerms,
+    Replace, Sequenced, SetBands, SetQuote, SetReference, SpecialTerms,
 };
 use ringside_model::domain::{Price, Side};
 use ringside_model::report::{
-    Accepted, BandsSet, Body, Canceled, Quoted, Report, ReportKind, Subject,
+    Accepted, BandsSet, Body, Canceled, Quoted, ReferenceSet, Replaced, Report, ReportKind, Subject,
 };
 
 /// Distance of the prices from those of the stream, so that the lowest price is far.
@@ -74,8 +74,13 @@ fn fair(command: &Sequenced) -> Option<Sequenced> {
             (*bid, *offer) = (shifted(*bid)?, shifted(*offer)?);
         }
         Action::Operator(OperatorCommand::ImportOrder(import)) => settle(&mut import.order)?,
-        Action::Operator(
+        Action::Operator(OperatorCommand::SetReference(SetReference { prior_close, last })) => {
+            (*prior_close, *last) = (shifted(*prior_close)?, shifted(*last)?);
+        }
+        Action::ReplaceTerms(_)
+        | Action::Operator(
             OperatorCommand::SetShortSale(_)
+            | OperatorCommand::ChangeSymbol(_)
             | OperatorCommand::BreakTrade(_)
             | OperatorCommand::CorrectTrade(_),
         ) => return None,
@@ -126,6 +131,9 @@ fn mirrored_command(command: &Sequenced) -> Sequenced {
         Action::Operator(OperatorCommand::SetQuote(SetQuote { bid, offer })) => {
             (*bid, *offer) = (mirrored(*offer), mirrored(*bid));
         }
+        Action::Operator(OperatorCommand::SetReference(SetReference { prior_close, last })) => {
+            (*prior_close, *last) = (mirrored(*prior_close), mirrored(*last));
+        }
         Action::Operator(OperatorCommand::ImportOrder(import)) => turn(&mut import.order),
         _ => {}
     }
@@ -165,6 +173,13 @@ fn mirrored_report(r: &Report) -> Report {
         }
         Body::Quoted(Quoted { bid, offer }) => {
             Body::from(Quoted { bid: mirrored(offer), offer: mirrored(bid) })
+        }
+        Body::ReferenceSet(ReferenceSet { prior_close, last }) => {
+            let (prior_close, last) = (mirrored(prior_close), mirrored(last));
+            Body::from(ReferenceSet { prior_close, last })
+        }
+        Body::Replaced(replaced) => {
+            Body::from(Replaced { stop: replaced.stop.map(mirrored), ..replaced })
         }
         body => body,
     };
