@@ -66,8 +66,8 @@ impl Engine {
     pub(super) fn all_resting(&self, book: &Book) -> impl Iterator<Item = Slot> {
         let beside = self.beside(book.symbol()).flat_map(|(resting, sides)| {
             let mut slots: Vec<Slot> = self.orders_in(sides).collect();
-            if resting == Resting::Parked {
-                // Orders are parked in another order than that of their places.
+            if matches!(resting, Resting::Parked | Resting::ReachedStop) {
+                // Orders are parked, and stops reached, in another order than that of their places.
                 slots.sort_by_key(|&slot| self.place_of(self.orders.get(slot)));
             }
             slots
