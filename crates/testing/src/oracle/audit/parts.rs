@@ -52,7 +52,10 @@ impl Audit {
     pub(super) fn leave(&mut self, command: &Sequenced) -> Result<(), String> {
         let (symbol, returned) = (self.progress.symbol, self.progress.returned);
         let is_left = self.left.contains(&symbol);
-        let is_whole = self.auction.is_some_and(|(head, traded)| is_whole(&head, traded));
+        // A quantity beyond the largest number is not told.
+        let is_told = |head: &Report| head.quantity.0 < u64::MAX;
+        let auction = self.auction.filter(|(head, _)| is_told(head));
+        let is_whole = auction.is_some_and(|(head, traded)| is_whole(&head, traded));
         if is_whole || goes_on(&command.command) && !is_left {
             self.end_auction()?;
         }

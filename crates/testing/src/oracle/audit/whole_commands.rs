@@ -2,7 +2,7 @@
 
 use super::{Audit, Law, Over, Progress, Told, rank};
 use ringside_model::command::{Action, Sequenced};
-use ringside_model::domain::{OrderNumber, Peg, SelfTrade, SeqNo, Side, TimeInForce};
+use ringside_model::domain::{MatchNumber, OrderNumber, Peg, SelfTrade, SeqNo, Side, TimeInForce};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Report, ReportKind};
 use std::collections::BTreeSet;
@@ -114,7 +114,13 @@ impl Audit {
         let comes_later = |r: &Report| matches!(r.kind, Entered | Repriced | Triggered);
         // A minimum that trades may take away what kept an earlier one from trading.
         let has_returned = self.progress.returned > 0;
-        if !self.trades_continuously(symbol) || has_returned || reports.iter().any(comes_later) {
+        // Where a command does little work, a minimum may be beyond what the command can trade.
+        let has_little_work = self.work_max() < MatchNumber::TRADES_MAX;
+        if has_little_work
+            || !self.trades_continuously(symbol)
+            || has_returned
+            || reports.iter().any(comes_later)
+        {
             return Ok(());
         }
         let may_trade = |o: &&Told| {

@@ -79,7 +79,9 @@ impl Naive {
                 return;
             }
             if self.work.waves >= self.settings_of(symbol).waves_max {
-                wave.into_iter().for_each(|stop| self.keep_waiting(stop));
+                for stop in wave.into_iter().filter(|stop| stop.reached.is_none()) {
+                    self.keep_waiting(stop);
+                }
                 return self.halt_for_cascade(symbol);
             }
             self.work.waves += 1;
