@@ -245,6 +245,7 @@ impl Engine {
     /// Nothing trades until the next day starts.
     fn end_day(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
         let is_of_day = |order: &Order| order.attributes.tif() != TimeInForce::Gtc;
+        let was_over = self.is_day_over;
         let mut covered = std::mem::take(&mut self.covered);
         for book in self.books_by_symbol() {
             let ends = |order: &Order| is_of_day(order) || self.is_over(order, at.time);
@@ -262,7 +263,9 @@ impl Engine {
             self.cancel_covered(covered, Reason::Expired, sink);
             self.set_day_over_of(book, true);
             self.end_day_of(book, sink);
-            self.count_restricted_day(book, sink);
+            if !was_over {
+                self.count_restricted_day(book, sink);
+            }
             self.look_after(symbol, at.time, sink);
         }
         self.set_day_over(true);

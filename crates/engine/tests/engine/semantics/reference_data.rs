@@ -141,6 +141,8 @@ fn an_automatic_restriction_ends_with_the_next_trading_day_and_one_of_the_operat
             ],
         ),
         (day(DayEvent::End), &["trading_day 0/0 of 0 buy other 2"]),
+        // No day has begun that could end.
+        (day(DayEvent::End), &["trading_day 0/0 of 0 buy other 2"]),
         (day(DayEvent::Start), &["trading_day 0/0 of 0 buy other 1"]),
     ];
     let ends: &[(Do, &[&str])] = &[(

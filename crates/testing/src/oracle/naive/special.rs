@@ -78,13 +78,8 @@ impl Naive {
                 }));
             }
         }
-        let (mut reached, unreached): (Vec<Order>, Vec<Order>) =
+        let (reached, unreached): (Vec<Order>, Vec<Order>) =
             self.stops(symbol).into_iter().partition(|stop| stop.reached.is_some());
-        // At one price, in the order in which they were reached.
-        reached.sort_by_key(|stop| {
-            let buy = stop.side.is_buy();
-            (!buy, if buy { stop.price.0 } else { -stop.price.0 }, stop.reached)
-        });
         all.extend(unreached);
         all.extend(reached);
         all.extend(self.beside(symbol));

@@ -59,7 +59,9 @@ impl Naive {
             if is_over {
                 self.end_those_of(symbol, ends_with_day, Reason::Expired);
                 self.end_day_of(symbol);
-                self.count_day_of_fall(symbol);
+                if !was_over {
+                    self.count_day_of_fall(symbol);
+                }
             }
             if self.has_late_pegs(symbol) {
                 self.owed.entry(symbol).or_insert(Owed::Pegs);
