@@ -1,6 +1,7 @@
 //! Tests of the program, mostly as processes.
 
 mod bench_command;
+mod cases;
 mod cli;
 mod client;
 mod client_fields;

@@ -58,6 +58,11 @@ fn examples() -> Vec<(&'static str, Vec<&'static str>, Vec<&'static str>)> {
 
 /// Returns the reports of the program to these lines.
 fn run(lines: &[&str]) -> Vec<Value> {
+    exec(&format!("{SYMBOL}\n{}", lines.join("\n")))
+}
+
+/// Returns the reports of the program to a session.
+pub fn exec(session: &str) -> Vec<Value> {
     let mut program = Command::new(env!("CARGO_BIN_EXE_ringside"))
         .args(["exec", "-", "--durability", "volatile"])
         .stdin(Stdio::piped())
@@ -66,7 +71,7 @@ fn run(lines: &[&str]) -> Vec<Value> {
         .spawn()
         .expect("the program starts");
     let mut input = program.stdin.take().expect("it has an input");
-    writeln!(input, "{SYMBOL}\n{}", lines.join("\n")).expect("it reads");
+    writeln!(input, "{session}").expect("it reads");
     drop(input);
     let output = program.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
