@@ -29,6 +29,7 @@ macro_rules! cases {
 
 cases! {
     auction_order_loses_its_limit
+    auction_price_outside_its_collar
     collar_tells_nothing_of_hidden_orders
     fok_cut_short_by_an_own_order
     fok_filled_around_an_own_order
@@ -46,6 +47,7 @@ cases! {
     peg_under_a_value_limit
     post_only_takes_hidden_orders
     post_only_until_a_time
+    prior_close_set_by_a_command
     replace_with_impossible_terms
     restriction_holds_for_stops_of_its_own_command
     self_trade_of_a_session_without_firm
