@@ -249,7 +249,8 @@ impl Engine {
             Peg::None => limit,
             _ => self.followed_price(book, buy, &asked)?,
         };
-        let order = Order { attributes: order.attributes.with_terms(&asked), ..order };
+        let order =
+            Order { attributes: order.attributes.with_terms(&asked).with_parked(false), ..order };
         let terms = KeptTerms { asked, since: at.seqno.0 };
         Ok((order, self.new_limit(book, old, limit)?, Beside::Terms(terms)))
     }

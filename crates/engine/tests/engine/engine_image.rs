@@ -182,6 +182,15 @@ fn busy_engine() -> Engine {
             command(seqno, SessionId(0), symbol, Action::from(SetState::to(SymbolState::Open)));
         engine.apply_batch(&[open], &mut vec![]);
     }
+    let stop = EnterStop {
+        order: Enter {
+            tif: TimeInForce::Gtc,
+            ..Enter::limit(OrderId(u64::MAX), Side::Buy, Quantity(500), Price(1 << 40))
+        },
+        stop: Price(1 << 40),
+    };
+    let stop = command(9_000_050, SessionId(1), MIXED.symbols[0].0, Action::EnterStop(stop));
+    engine.apply_batch(&[stop], &mut vec![]);
     guard(&mut engine);
     engine
 }
@@ -286,8 +295,10 @@ fn settings_and_a_changed_definition_go_on_after_a_restore() {
     assert_eq!((restored.image(), restored.state_hash()), (image, engine.state_hash()));
     let last = Action::from(SetReference { prior_close: Price(0), last: Price(9) });
     let end = Action::from(TradingDay { event: DayEvent::End });
+    let start = Action::from(TradingDay { event: DayEvent::Start });
     let none = Action::from(ChangeSymbol::default());
-    for (at, (symbol, action)) in (10..).zip([(1, last), (1, none), (0, end), (0, end)]) {
+    let actions = [(1, last), (1, none), (0, end), (0, start), (0, end)];
+    for (at, (symbol, action)) in (10..).zip(actions) {
         let said = reports(&mut restored, at, symbol, action);
         assert_eq!(said, reports(&mut engine, at, symbol, action));
         assert!(said.iter().all(|report| report.kind != ReportKind::Rejected), "{said:?}");

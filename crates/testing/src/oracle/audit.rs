@@ -211,7 +211,7 @@ impl Audit {
                     let old = self.find(r.session, replaced.old_id);
                     law!(old.is_some(), r);
                     let old = self.live.swap_remove(old.unwrap());
-                    law!(old.number == r.order && old.reached.is_none() && !old.parked, r);
+                    law!(old.number == r.order && old.reached.is_none(), r);
                     law!(old.stop.is_some() == replaced.stop.is_some(), r);
                     law!(self.may_enter(r.symbol), r);
                     law!(old.side == r.side && old.symbol == r.symbol, r);

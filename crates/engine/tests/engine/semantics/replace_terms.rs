@@ -369,6 +369,19 @@ fn a_replaced_peg_may_trade_at_once() {
 }
 
 #[test]
+fn a_peg_that_was_parked_for_its_price_enters_at_another_one() {
+    check(
+        &[
+            (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
+            (peg(1, Side::Buy, 5, |terms| terms.peg_offset = 3), &["accepted 1#12 buy 5@7 open 5"]),
+            (quote(1, 14), &["quoted 0/0 buy 0@1 other 14", "parked 1#12 buy 5@7 open 5"]),
+            (replace_terms(1, 2, (5, 0), offset(0)), &["replaced 2#12 buy 5@1 open 5 other 1"]),
+        ],
+        "2:5@1 |",
+    );
+}
+
+#[test]
 fn terms_that_do_not_fit_end_the_original() {
     let orders: [(Do, &str, i64); 7] = [
         (buy(1, 5, 100), "buy 5@100", 100),

@@ -103,7 +103,7 @@ impl Naive {
         if total <= old.executed {
             return Err(Reason::User);
         }
-        let mut new = Order { id: new_id, open: total - old.executed, ..*old };
+        let mut new = Order { id: new_id, open: total - old.executed, parked: false, ..*old };
         self.give_terms(&mut new, terms).ok_or(Reason::ReplacedInvalid)?;
         if new.stop.is_some() {
             new.stop = Some((price.0 > 0).then_some(price));
