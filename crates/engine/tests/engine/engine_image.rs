@@ -2,8 +2,8 @@
 //! shards. An impossible image is rejected.
 
 use ringside_engine::{
-    BandTimer, Engine, Image, OrderImage, ReachedImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit,
-    TermsImage, WAVES_MAX,
+    BandTimer, Engine, Image, OrderImage, ReachedImage, ReserveImage, SYMBOL_MAX, SettingsImage,
+    Shard, StopLimit, TermsImage, WAVES_MAX,
 };
 use ringside_model::command::{
     Action, Cancel, ChangeSymbol, Command, DefineFirm, DefineSession, DefineSymbol, Definition,
@@ -176,7 +176,7 @@ fn busy_engine() -> Engine {
         Action::from(DefineSession { name, firm, role: Role::File }),
     );
     engine.apply_batch(&[firm_7, session], &mut vec![]);
-    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 15, 4_000), &mut vec![]);
+    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 9, 4_000), &mut vec![]);
     for (seqno, &(symbol, _)) in (9_000_000..).zip(MIXED.symbols) {
         let open =
             command(seqno, SessionId(0), symbol, Action::from(SetState::to(SymbolState::Open)));
@@ -374,13 +374,13 @@ fn an_image_that_cannot_be_is_refused() {
             i.reserves.push(ReserveImage { number: u64::MAX, ..last });
         }),
         ("settings are not in their order", |i| i.settings.push(i.settings[0])),
-        ("cannot be set so", |i| i.settings[0].symbol = 1 << 32),
-        ("cannot be set so", |i| i.settings[0].waves_max = 0),
-        ("cannot be set so", |i| i.settings[0].waves_max = WAVES_MAX),
-        ("cannot be set so", |i| i.settings[0].auction_collar_bps = 10_001),
-        ("cannot be set so", |i| i.settings[0].restricted_days = 1),
-        ("cannot be set so", |i| i.settings[0].extended = 1),
-        ("cannot be set so", |i| i.settings[0].zero = 1),
+        ("cannot be set so", |i| settings(i).symbol = 1 << 32),
+        ("cannot be set so", |i| settings(i).waves_max = 0),
+        ("cannot be set so", |i| settings(i).waves_max = WAVES_MAX),
+        ("cannot be set so", |i| settings(i).auction_collar_bps = 10_001),
+        ("cannot be set so", |i| settings(i).restricted_days = 1),
+        ("cannot be set so", |i| settings(i).extended = 1),
+        ("cannot be set so", |i| settings(i).zero = 1),
         ("reserves are not in their order", |i| i.reserves.push(i.reserves[0])),
         ("shows what no iceberg does", |i| i.reserves[0].display.least = 0),
         ("add up to more", |i| i.reserves[0].left = u64::MAX),
@@ -599,6 +599,11 @@ fn plan(image: &mut Image) -> &mut Command {
         matches!(command.action, Action::Operator(OperatorCommand::PlanState(_)))
     };
     image.definitions.iter_mut().rfind(is_plan).expect("a symbol has a plan")
+}
+
+/// Returns the settings of the last symbol, see [`guard`].
+fn settings(image: &mut Image) -> &mut SettingsImage {
+    image.settings.last_mut().expect("there are some")
 }
 
 /// Returns the order that has the first stop limit of an image.
