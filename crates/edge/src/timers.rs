@@ -10,7 +10,7 @@
 //! stays until a tick has come after that time.
 
 use ringside_core::merge::Subscriber;
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Command, NamedTerms, ReplaceTerms};
 use ringside_model::domain::{DayEvent, MoveStep, Nanos, SessionId, SymbolId};
 use ringside_model::frame::{Frame, FrameKind};
 use ringside_model::reason::Reason;
@@ -321,11 +321,11 @@ impl<U> TimerWatch<U> {
         let Some(Command { session, symbol, verdict, action }) = Command::decode(frame) else {
             return;
         };
-        if let Action::EnterSpecial(special) = action {
-            // The answer does not matter: the order may also enter later, as the replacement of
-            // another.
-            let end = Some(special.terms.expire).filter(|end| *end > frame.time());
-            end.into_iter().for_each(|end| self.timers.add(symbol, end));
+        if let Some(end) = end_of(&action) {
+            // The answer does not matter: a tick too many does no harm.
+            if end > frame.time() {
+                self.timers.add(symbol, end);
+            }
         } else {
             let has_verdict = verdict != Reason::None;
             self.cause = Some(Cause { kind, session, symbol, has_verdict });
@@ -388,6 +388,18 @@ impl<U> TimerWatch<U> {
     }
 }
 
+/// Returns the time at which an order is to expire, for a request that may name one; 0 for none.
+fn end_of(action: &Action) -> Option<Nanos> {
+    match action {
+        Action::EnterSpecial(special) => Some(special.terms.expire),
+        Action::ReplaceTerms(ReplaceTerms { terms: NamedTerms::Special(named), .. }) => {
+            Some(named.expire)
+        }
+        Action::ReplaceTerms(_) => Some(Nanos(0)),
+        _ => None,
+    }
+}
+
 /// Returns the time of a report; `None` for 0.
 fn given(time: Nanos) -> Option<Nanos> {
     Some(time).filter(|time| *time != Nanos(0))
@@ -398,8 +410,10 @@ impl<U: Subscriber> Subscriber for TimerWatch<U> {
 
     #[inline]
     fn command(&mut self, frame: &Frame) {
-        use FrameKind::{EnterSpecial, PlanState, RunTimers, SetState};
-        if let Some(kind @ (EnterSpecial | PlanState | SetState | RunTimers)) = frame.kind() {
+        use FrameKind::{EnterSpecial, PlanState, ReplaceTerms, RunTimers, SetState};
+        if let Some(kind @ (EnterSpecial | ReplaceTerms | PlanState | SetState | RunTimers)) =
+            frame.kind()
+        {
             self.cause(kind, frame);
         }
         self.subscriber.command(frame);
