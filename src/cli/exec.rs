@@ -15,7 +15,7 @@ use ringside_core::registry::names::Names;
 use ringside_core::venue::{Recover, Restart, Venue};
 use ringside_edge::gateway::file_session::{FileSession, Format};
 use ringside_edge::gateway::risk::RiskDesk;
-use ringside_model::command::Command;
+use ringside_model::command::{Command, Sequenced};
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::frame::Frame;
 use ringside_model::report::{Published, Report, ReportKind};
@@ -81,7 +81,7 @@ pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let control = Control::default();
     stop_on_signals(&control.stop)?;
     let (sender, receiver) = sync_channel(16);
-    count.exposure.end_command(venue.last_seqno().0);
+    count.exposure.end_command(venue.last_seqno().0, venue.time());
     let exposures = count.exposure.exposures().clone();
     let handing = Handing { batch: vec![], sender, last: SeqNo(venue.first_seqno().0 - 1) };
     let reading =
@@ -295,14 +295,14 @@ impl CommandSource for Batches {
 #[derive(Default)]
 struct Count {
     exposure: ExposureCounter,
-    command: Option<(SeqNo, Command)>,
+    command: Option<Sequenced>,
 }
 
 impl Count {
     /// Returns the present command if the report says that the engine has rejected it.
     fn rejected(&self, report: &Report) -> Option<&Command> {
         let is_rejected = report.kind == ReportKind::Rejected;
-        self.command.as_ref().filter(|_| is_rejected).map(|(_, command)| command)
+        self.command.as_ref().filter(|_| is_rejected).map(|asked| &asked.command)
     }
 }
 
@@ -310,18 +310,18 @@ impl Subscriber for Count {
     const COMMANDS: bool = true;
 
     fn command(&mut self, frame: &Frame) {
-        self.command = Command::decode(frame).map(|command| (frame.seqno(), command));
+        self.command = Sequenced::decode(frame);
     }
 
     fn report(&mut self, published: &Published) {
-        if let Some((_, command)) = &self.command {
+        if let Some(Sequenced { command, .. }) = &self.command {
             self.exposure.report(&published.report, command);
         }
     }
 
     fn end_command(&mut self) {
-        if let Some((seqno, _)) = self.command {
-            self.exposure.end_command(seqno.0);
+        if let Some(Sequenced { seqno, time, .. }) = self.command {
+            self.exposure.end_command(seqno.0, time);
         }
     }
 }

@@ -81,6 +81,16 @@ pub struct GatewaySection {
     /// Time in milliseconds after which a slow reader is disconnected. All its messages are
     /// available when it logs in again.
     pub slow_reader_ms: u64,
+    /// Largest number of live orders of a session; zero for no limit.
+    pub open_orders_max: u64,
+    /// Largest number of waiting stops of a session; zero for no limit.
+    pub stops_max: u64,
+    /// Largest number of live pegs of a session; zero for no limit.
+    pub pegs_max: u64,
+    /// Largest number of live hidden orders with a minimum of a session; zero for no limit.
+    pub minimums_max: u64,
+    /// Largest number of slices that the icebergs of a session have to show; zero for no limit.
+    pub slices_max: u64,
     /// Slots of the queue of commands that wait for the sequencer; a power of two.
     pub queue_slots: usize,
 }
@@ -131,6 +141,11 @@ impl Default for GatewaySection {
             packet_bytes_max: 1024,
             slow_reader_bytes_max: 64 << 20,
             slow_reader_ms: 10_000,
+            open_orders_max: 100_000,
+            stops_max: 10_000,
+            pegs_max: 10_000,
+            minimums_max: 10_000,
+            slices_max: 10_000,
             queue_slots: 16 << 10,
         }
     }

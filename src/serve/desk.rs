@@ -191,7 +191,7 @@ mod tests {
     use ringside_edge::gateway::accounts::Accounts;
     use ringside_edge::gateway::queue::{self, Consumer};
     use ringside_edge::gateway::server::{Limits, Options};
-    use ringside_model::command::{Action, DefineSymbol, MoveSymbol, OperatorCommand};
+    use ringside_model::command::{Action, DefineSymbol, MoveSymbol, OperatorCommand, RiskLimits};
     use ringside_model::domain::{MoveStep, Name, PartitionId, Quantity, SymbolId, Tick};
 
     struct Venue {
@@ -206,7 +206,8 @@ mod tests {
         fn new() -> Venue {
             let listen = ([127, 0, 0, 1], 0).into();
             let (session, limits) = ("S".into(), Limits::default());
-            let options = Options { listen, admin: None, session, limits };
+            let session_limits = RiskLimits::default();
+            let options = Options { listen, admin: None, session, limits, session_limits };
             let accounts = Accounts::with_one_password(["U"], "P").unwrap();
             let mut directory = Directory::new();
             let symbol = DefineSymbol::new(name("A"), Tick::parse("1").unwrap());

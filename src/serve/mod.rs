@@ -37,7 +37,7 @@ use ringside_edge::gateway::server::{Gateway, Limits, Options as GatewayOptions,
 use ringside_edge::schedule::Schedule;
 use ringside_edge::timers::{TimerTable, TimerWatch};
 use ringside_journal::{JournalError, Position};
-use ringside_model::command::{Action, OperatorCommand};
+use ringside_model::command::{Action, OperatorCommand, RiskLimits};
 use ringside_model::domain::{Nanos, SymbolId};
 use ringside_model::frame::HashProbe;
 use ringside_model::report::Moved;
@@ -328,6 +328,14 @@ fn gateway_options(config: &Config, session: &str) -> GatewayOptions {
             login_timeout_ms: gateway.login_timeout_ms,
             slow_reader_bytes_max: gateway.slow_reader_bytes_max,
             slow_reader_ms: gateway.slow_reader_ms,
+        },
+        session_limits: RiskLimits {
+            open_orders_max: gateway.open_orders_max,
+            stops_max: gateway.stops_max,
+            pegs_max: gateway.pegs_max,
+            minimums_max: gateway.minimums_max,
+            slices_max: gateway.slices_max,
+            ..RiskLimits::default()
         },
     }
 }

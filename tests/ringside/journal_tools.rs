@@ -289,9 +289,10 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
          resting_id,resting_text,incoming_session,incoming_id,incoming_text,tick,lot,collar_bps,\
          reference,mode,stop_price,display_qty,refresh,seed,state,step,partition,version,orders,id_there,\
          peg,peg_offset,peg_limit,hidden,min_qty,expire_ts,at_band,at_short_test,at,random_ms,low,high,\
-         band_bps,bid,offer,restricted,automatic,qty_max,notional_max,open_orders_max,gross_notional_max,\
+         band_bps,bid,offer,restricted,automatic,qty_max,notional_max,open_orders_max,\
+         stops_max,pegs_max,minimums_max,slices_max,gross_notional_max,\
          orders_per_second_max,killed,prior_close,last,auction_collar_bps,extension_ms,extensions,waves_max,collar,verdict\n\
-         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,duplicate_id\n"
+         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,duplicate_id\n"
     );
 }
 

@@ -16,7 +16,7 @@ use super::{Engine, Shard};
 use ringside_model::command::{
     Action, Command, DefineFirm, Definition, Display, OperatorCommand, SpecialTerms,
 };
-use ringside_model::domain::{FirmId, MoveStep, Peg, Price, SymbolId};
+use ringside_model::domain::{FirmId, MoveStep, Price, Side, SymbolId};
 use std::collections::BTreeSet;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -129,6 +129,18 @@ pub struct OrderImage {
     /// Then one bit each: attributed, iceberg, has special terms, not displayed, not displayed with
     /// a minimum, reached stop, parked.
     pub attributes: u64,
+}
+
+impl OrderImage {
+    /// Returns the stop price of a stop that waits, reached or not; `None` for other orders.
+    pub fn stop_price(&self) -> Option<Price> {
+        Attributes(self.attributes).is_stop().then_some(Price(self.price))
+    }
+
+    /// Returns the side of the order.
+    pub fn side(&self) -> Side {
+        Attributes(self.attributes).side()
+    }
 }
 
 /// Row of a section of an image.
@@ -269,26 +281,6 @@ impl Image {
         self.orders.iter().map(move |order| {
             let is_told = !imports.contains(&order.symbol);
             (order, FirmId(Attributes(order.attributes).firm()), is_told)
-        })
-    }
-
-    /// Iterates over the stops that wait, with their stop prices.
-    pub fn stops(&self) -> impl Iterator<Item = (&OrderImage, Price)> {
-        let stops = self.orders.iter().filter(|order| Attributes(order.attributes).is_stop());
-        stops.map(|order| (order, Price(order.price)))
-    }
-
-    /// Iterates over the pegs that buy, with their bounds; 0 for none.
-    pub fn buying_pegs(&self) -> impl Iterator<Item = (&OrderImage, Price)> {
-        let with_terms = |order: &&OrderImage| {
-            let attributes = Attributes(order.attributes);
-            attributes.is_special() && attributes.is_buy()
-        };
-        self.orders.iter().filter(with_terms).filter_map(|order| {
-            let place = (order.symbol.into(), order.number);
-            let at = self.terms.binary_search_by_key(&place, |row| (row.symbol, row.number));
-            let terms = self.terms[at.ok()?].terms;
-            (terms.peg != Peg::None).then_some((order, terms.peg_limit))
         })
     }
 }

@@ -46,6 +46,7 @@ fields! {
     AtShortTest "at_short_test", At "at", RandomMs "random_ms", Low "low", High "high",
     BandBps "band_bps", Bid "bid", Offer "offer", Restricted "restricted", Automatic "automatic",
     QtyMax "qty_max", NotionalMax "notional_max", OpenOrdersMax "open_orders_max",
+    StopsMax "stops_max", PegsMax "pegs_max", MinimumsMax "minimums_max", SlicesMax "slices_max",
     GrossNotionalMax "gross_notional_max", OrdersPerSecondMax "orders_per_second_max",
     Killed "killed", PriorClose "prior_close", Last "last", AuctionCollarBps "auction_collar_bps",
     ExtensionMs "extension_ms", Extensions "extensions", WavesMax "waves_max", Collar "collar",

@@ -134,6 +134,10 @@ reasons! {
     Killed = 73 "killed", Reject(0x8049), fix 3, "A kill switch lets no order in.";
     PriceBand = 74 "price_band", Cancel('K'), fix 0, "Its limit is beyond a price band, and it asked not to be re-priced.";
     CannotMove = 75 "cannot_move", Reject(0x804B), fix 99, "The symbol has what does not move with it: a state but open, a plan, bands, a quote, a short sale setting, an auction collar, a cap on waves of stops, or orders other than plain limit orders.";
+    RiskStops = 76 "risk_stops", Reject(0x804C), fix 3, "As many stops wait as a risk limit lets.";
+    RiskPegs = 77 "risk_pegs", Reject(0x804D), fix 3, "As many pegs are live as a risk limit lets.";
+    RiskMinimums = 78 "risk_minimums", Reject(0x804E), fix 3, "As many hidden orders with a minimum quantity are live as a risk limit lets.";
+    RiskSlices = 79 "risk_slices", Reject(0x804F), fix 3, "With the order icebergs would have more slices to show than a risk limit lets.";
     Busy = 82 "busy", Reject(0x8052), fix 2, "The symbol still has work of an earlier command to do: ask again in a moment.";
     InUse = 83 "in_use", Reject(0x8053), fix 99, "The symbol has live orders: the setting can only change without them.";
 }
@@ -161,8 +165,8 @@ impl Reason {
     pub fn refuses_service(self) -> bool {
         use Reason::{
             Busy, CancelOnly, Closed, Halted, Killed, LowSpace, Moving, NoQuote, NotInCall,
-            NotPermitted, OrderEntryDisabled, RateLimit, RiskGross, RiskNotional, RiskQuantity,
-            RiskRate, WrongPartition,
+            NotPermitted, OrderEntryDisabled, RateLimit, RiskGross, RiskMinimums, RiskNotional,
+            RiskQuantity, RiskRate, RiskSlices, WrongPartition,
         };
         matches!(
             self,
@@ -180,6 +184,8 @@ impl Reason {
                 | RiskNotional
                 | RiskGross
                 | RiskRate
+                | RiskMinimums
+                | RiskSlices
                 | Moving
                 | WrongPartition
         )

@@ -276,6 +276,13 @@ fn of_the_market() -> Vec<Command> {
         of_session(RiskLimits { quantity_max: 1, ..none }),
         of_session(RiskLimits { notional_max: 1, ..none }),
         of_session(RiskLimits { open_orders_max: 1, ..none }),
+        of_session(RiskLimits {
+            stops_max: 1,
+            pegs_max: 2,
+            minimums_max: 3,
+            slices_max: 4,
+            ..none
+        }),
         of_session(RiskLimits { gross_notional_max: u64::MAX, ..none }),
         of_session(RiskLimits { orders_per_second_max: u32::MAX, ..none }),
         venue_wide(risk(RiskScope::Firm, 2, none)),

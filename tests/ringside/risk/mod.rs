@@ -103,6 +103,24 @@ fn enter(order: &str) -> String {
     format!("{line}\n")
 }
 
+/// Returns a line that enters a stop of X, far from its price.
+fn stop(session: &str, id: u64) -> String {
+    let line = json!({
+        "op": "enter", "session": session, "id": id, "side": "buy", "qty": 1, "symbol": "X",
+        "type": "stop", "stop_price": "90.00",
+    });
+    format!("{line}\n")
+}
+
+/// Returns a line that enters an iceberg of X with slices of five, far from its price.
+fn iceberg(session: &str, id: u64, quantity: u64) -> String {
+    let line = json!({
+        "op": "enter", "session": session, "id": id, "side": "sell", "qty": quantity,
+        "symbol": "X", "price": "80.00", "display_qty": 5,
+    });
+    format!("{line}\n")
+}
+
 fn replace(session: &str, id: u64, new_id: u64, quantity: u64, price: &str) -> String {
     let line = json!({
         "op": "replace", "session": session, "id": id, "new_id": new_id, "qty": quantity,
@@ -469,6 +487,10 @@ fn limits_and_counts_outlive_a_restart_from_a_snapshot() {
     let first = limit("session A", "open_orders_max", 2)
         + &limit("firm F", "gross_notional_max", 100)
         + &limit("symbol Y", "notional_max", 50)
+        + &limit("session B", "stops_max", 1)
+        + &limit("session C", "slices_max", 4)
+        + &stop("B", 10)
+        + &iceberg("C", 10, 10)
         + &enter("A 1 buy 1 X 1.00 G")
         + &enter("C 1 sell 10 X 4.00")
         + &enter("A 2 buy 10 X 4.00")
@@ -480,7 +502,10 @@ fn limits_and_counts_outlive_a_restart_from_a_snapshot() {
         + &enter("B 2 buy 16 X 4.00")
         + &enter("C 4 buy 6 Y market")
         + &cancel("A", 1)
-        + &enter("A 5 buy 1 X 1.00");
+        + &enter("A 5 buy 1 X 1.00")
+        + &stop("B", 11)
+        + &iceberg("C", 11, 11)
+        + &iceberg("C", 12, 10);
     let expected = [
         "accepted A 3",
         "rejected A 4 risk_open_orders",
@@ -489,6 +514,10 @@ fn limits_and_counts_outlive_a_restart_from_a_snapshot() {
         "rejected C 4 risk_notional",
         "canceled A 1 user",
         "accepted A 5",
+        "rejected B 11 risk_stops",
+        "rejected C 11 risk_slices",
+        "accepted C 12",
+        "displayed C 12",
     ];
     for takes_snapshot in [false, true] {
         let place = Place::set_up();

@@ -6,19 +6,22 @@
 //! misses an order whose report was published.
 
 mod basis;
+mod special;
 mod table;
 mod value;
 
 pub use basis::Basis;
+pub use special::{Tally, Traits};
 pub use value::Notional;
 
 use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
 use ringside_model::domain::{
-    DayEvent, FirmId, OrderId, Price, RiskScope, SessionId, SymbolId, Tick,
+    DayEvent, FirmId, Nanos, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId, Tick,
 };
 use ringside_model::report::{self, Body, ReferenceSet, Report};
+use special::SpecialOrders;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use table::Table;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -33,8 +36,6 @@ pub struct ExposureCounter {
     ticks: Vec<Option<(Tick, Notional)>>,
     /// Number of live orders whose firm is not their session's firm.
     foreign: usize,
-    /// Number of live orders with a basis.
-    based: usize,
 }
 
 /// Read handle of the counts.
@@ -52,10 +53,13 @@ struct Shared {
     prices: Table<AtomicI64>,
     /// Firm of each live order whose firm is not its session's firm.
     foreign: Mutex<HashMap<(SessionId, OrderId), FirmId>>,
-    /// Basis of each live order that has one.
-    bases: Mutex<HashMap<(SessionId, OrderId), Basis>>,
-    /// Last command whose reports have all been counted.
+    /// Live orders with traits.
+    special: Mutex<SpecialOrders>,
+    /// Number of `special`: without any there is no need to look.
+    specials: AtomicUsize,
+    /// Last command whose reports have all been counted, and its official time.
     told: AtomicU64,
+    time: AtomicU64,
 }
 
 /// Counts of one session, firm or symbol.
@@ -108,17 +112,25 @@ impl ExposureCounter {
         let Report { session, id, symbol, .. } = *report;
         match report.body() {
             Body::Accepted(_) => {
-                let firm = command.action.entered().map(|enter| enter.firm);
-                self.add_order(session, id, symbol, firm.unwrap_or_default());
-                if let Some(basis) = Basis::of_new(&command.action) {
-                    self.set_basis(session, id, basis);
-                }
+                let firm = command.action.entered().map(|enter| enter.firm).unwrap_or_default();
+                let traits = Traits::of(&command.action);
+                self.add_special(session, id, symbol, firm, (traits, report.open));
+                self.add_order(session, id, symbol, firm);
             }
             Body::Executed(executed) => self.executed(report, executed.removed),
             Body::Canceled(_) if report.open.0 == 0 => self.end_order(report),
+            Body::Canceled(_) | Body::Modified(_) => {
+                self.change_special(|special| special.set_open((session, id), report.open));
+            }
+            Body::Triggered(report::Triggered { old_order })
+            | Body::Entered(report::Entered { old_order })
+                if report.order != old_order =>
+            {
+                self.change_special(|special| _ = special.remove((session, id)));
+            }
             Body::Replaced(replaced) => {
                 self.rename(session, replaced.old_id, id);
-                self.change_basis(session, (replaced.old_id, id), &command.action);
+                self.rename_special(report, replaced.old_id, &command.action);
             }
             Body::Defined(_) => self.definition(command),
             Body::Held(_) => {
@@ -145,9 +157,11 @@ impl ExposureCounter {
         }
     }
 
-    /// Publishes that all reports up to this command have been counted.
+    /// Publishes that all reports up to this command have been counted; `time` is its official
+    /// time.
     #[inline]
-    pub fn end_command(&mut self, seqno: u64) {
+    pub fn end_command(&mut self, seqno: u64, Nanos(time): Nanos) {
+        self.exposures.shared.time.store(time, Ordering::Release);
         self.exposures.shared.told.store(seqno, Ordering::Release);
     }
 
@@ -163,16 +177,37 @@ impl ExposureCounter {
         self.count_open(session, firm, symbol, |open| open + 1);
     }
 
+    /// Counts the traits of a live order.
+    pub(crate) fn add_special(
+        &mut self,
+        session: SessionId,
+        id: OrderId,
+        symbol: SymbolId,
+        firm: FirmId,
+        (traits, open): (Traits, Quantity),
+    ) {
+        if traits != Traits::default() {
+            let shared = &self.exposures.shared;
+            let mut special = self.exposures.special();
+            special.add((session, id), firm, symbol, (traits, open));
+            shared.specials.store(special.len(), Ordering::Release);
+        }
+    }
+
+    /// Changes the orders with traits, if there are any.
+    #[inline]
+    fn change_special(&self, change: impl FnOnce(&mut SpecialOrders)) {
+        let specials = &self.exposures.shared.specials;
+        if specials.load(Ordering::Relaxed) > 0 {
+            let mut special = self.exposures.special();
+            change(&mut special);
+            specials.store(special.len(), Ordering::Release);
+        }
+    }
+
     /// Records the firm of an imported order that is not live yet.
     pub(crate) fn hold_order(&mut self, session: SessionId, id: OrderId, firm: FirmId) {
         self.know_firm(session, id, firm);
-    }
-
-    /// Sets the basis of a live order.
-    pub(crate) fn set_basis(&mut self, session: SessionId, id: OrderId, basis: Basis) {
-        if self.exposures.bases().insert((session, id), basis).is_none() {
-            self.based += 1;
-        }
     }
 
     fn set_tick(&mut self, symbol: SymbolId, tick: Tick) {
@@ -240,20 +275,21 @@ impl ExposureCounter {
             shared.symbols.make(symbol.0).trade(value);
             shared.prices.make(symbol.0).store(price.0, Ordering::Release);
         }
-        if report.open.0 == 0 {
-            self.end_order(report);
+        match report.open {
+            Quantity(0) => self.end_order(report),
+            open => self.change_special(|special| special.set_open((session, id), open)),
         }
     }
 
     fn end_order(&mut self, report: &Report) {
         let Report { session, id, symbol, .. } = *report;
         let firm = self.firm_of(session, id);
+        // First this, then the count: a reader must not subtract an order that is over from a count
+        // without it.
+        self.change_special(|special| special.set_open((session, id), Quantity(0)));
         self.count_open(session, firm, symbol, |open| open.saturating_sub(1));
         if self.foreign > 0 && self.exposures.foreign().remove(&(session, id)).is_some() {
             self.foreign -= 1;
-        }
-        if self.based > 0 && self.exposures.bases().remove(&(session, id)).is_some() {
-            self.based -= 1;
         }
     }
 
@@ -285,19 +321,15 @@ impl ExposureCounter {
         }
     }
 
-    /// Moves the basis of a replaced order to its new id.
-    fn change_basis(
-        &mut self,
-        session: SessionId,
-        (old, new): (OrderId, OrderId),
-        action: &Action,
-    ) {
-        if self.based == 0 {
-            return;
-        }
-        let mut bases = self.exposures.bases();
-        if let Some(basis) = bases.remove(&(session, old)) {
-            bases.insert((session, new), basis.replaced(action));
+    /// Moves the traits of a replaced order to its new id, with what the replace changes of them.
+    fn rename_special(&mut self, report: &Report, old: OrderId, action: &Action) {
+        let Report { session, id, symbol, open, .. } = *report;
+        if self.exposures.has_special() || Traits::default().replaced(action) != Traits::default() {
+            let firm = self.firm_of(session, id);
+            let mut special = self.exposures.special();
+            let traits = special.remove((session, old)).unwrap_or_default().replaced(action);
+            special.add((session, id), firm, symbol, (traits, open));
+            self.exposures.shared.specials.store(special.len(), Ordering::Release);
         }
     }
 
@@ -338,9 +370,32 @@ impl ExposureCounter {
 }
 
 impl ExposureView {
-    /// Returns the number of open orders.
+    /// Returns the number of open orders, without those that [`expire`](Self::expire) has found to
+    /// be over.
     pub fn open(&self, scope: RiskScope, number: u32) -> u64 {
-        self.table(scope).get(number).map_or(0, |counts| counts.open.load(Ordering::Acquire))
+        let over = self.special_tally(scope, number).orders;
+        let open = |counts: &Counts| counts.open.load(Ordering::Acquire);
+        self.table(scope).get(number).map_or(0, open).saturating_sub(over)
+    }
+
+    /// Returns the tally of the open orders.
+    pub fn tally(&self, scope: RiskScope, number: u32) -> Tally {
+        let special = self.special_tally(scope, number);
+        Tally { orders: self.open(scope, number), ..special }
+    }
+
+    /// Returns the traits of a live order, and the slices that it has to show.
+    pub fn traits(&self, session: SessionId, id: OrderId) -> (Traits, u64) {
+        let known = if self.has_special() { self.special().traits((session, id)) } else { None };
+        known.unwrap_or_default()
+    }
+
+    /// Counts the orders whose end has come by this time as over, though their last reports are
+    /// still to come.
+    pub fn expire(&self, now: Nanos) {
+        if self.has_special() {
+            self.special().expire(now);
+        }
     }
 
     /// Returns the value traded on the day.
@@ -359,14 +414,27 @@ impl ExposureView {
         self.foreign().get(&(session, id)).copied()
     }
 
-    /// Returns the basis of a live order.
-    pub fn basis_of(&self, session: SessionId, id: OrderId) -> Option<Basis> {
-        self.bases().get(&(session, id)).copied()
-    }
-
     /// Returns the last command whose reports have all been counted.
     pub fn told(&self) -> u64 {
         self.shared.told.load(Ordering::Acquire)
+    }
+
+    /// Returns the official time of the last command whose reports have all been counted.
+    pub fn time(&self) -> Nanos {
+        Nanos(self.shared.time.load(Ordering::Acquire))
+    }
+
+    fn special_tally(&self, scope: RiskScope, number: u32) -> Tally {
+        if self.has_special() { self.special().tally(scope, number) } else { Tally::default() }
+    }
+
+    #[inline]
+    fn has_special(&self) -> bool {
+        self.shared.specials.load(Ordering::Acquire) > 0
+    }
+
+    fn special(&self) -> MutexGuard<'_, SpecialOrders> {
+        self.shared.special.lock().expect("nobody panics with it")
     }
 
     fn table(&self, scope: RiskScope) -> &Table<Counts> {
@@ -379,10 +447,6 @@ impl ExposureView {
 
     fn foreign(&self) -> MutexGuard<'_, HashMap<(SessionId, OrderId), FirmId>> {
         self.shared.foreign.lock().expect("nobody panics with it")
-    }
-
-    fn bases(&self) -> MutexGuard<'_, HashMap<(SessionId, OrderId), Basis>> {
-        self.shared.bases.lock().expect("nobody panics with it")
     }
 }
 

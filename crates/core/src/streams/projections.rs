@@ -101,7 +101,7 @@ impl<S: StreamSink> Subscriber for Projections<S> {
     fn end_command(&mut self) {
         let Some(cause) = &self.cause else { return };
         self.answers.end_command(&cause.at.command);
-        self.exposure.end_command(cause.at.seqno.0);
+        self.exposure.end_command(cause.at.seqno.0, cause.at.time);
         self.encoder.end_command(cause);
     }
 

@@ -4,6 +4,7 @@ mod replaced_terms;
 mod session_messages;
 mod snapshot_file;
 mod snapshotter;
+mod special_exposure;
 mod stages;
 mod stored;
 mod stream_recovery;

@@ -13,7 +13,7 @@
 //! Behind the gateway the sequencer rejects orders while space is low, and the engine decides
 //! everything that depends on the book.
 
-use crate::gateway::risk::{RiskDesk, RiskRequest};
+use crate::gateway::risk::{RequestTime, RiskDesk, RiskRequest};
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::Command;
 use ringside_model::domain::SessionId;
@@ -40,14 +40,14 @@ impl Admission {
     /// it, or the reason against it.
     ///
     /// `refusal` is the reason against any order of the session now. The verdict of `command` is
-    /// the fault of the request itself. Without a clock `now_ns` is `None`, and no rate counts.
+    /// the fault of the request itself.
     #[inline]
     pub(super) fn admit(
         &mut self,
         command: &Command,
         refusal: Option<Reason>,
         directory: &Directory,
-        now_ns: Option<u64>,
+        time: RequestTime,
     ) -> Result<Option<RiskRequest>, Reason> {
         match (refusal, command.verdict) {
             (Some(reason), _) => return Err(reason),
@@ -56,7 +56,7 @@ impl Admission {
         }
         let Some(desk) = &mut self.desk else { return Ok(None) };
         let Some(request) = desk.asked(command, directory) else { return Ok(None) };
-        match desk.verdict(&request, directory, now_ns) {
+        match desk.verdict(&request, directory, time) {
             Reason::None => Ok(Some(request)),
             reason => Err(reason),
         }

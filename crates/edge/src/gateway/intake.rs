@@ -7,9 +7,8 @@ use crate::gateway::file_session::{FileSession, Format, LineError};
 use crate::gateway::order_entry::{self, Ignored, Requester};
 use crate::gateway::queue::{Inbound, Producer};
 use crate::gateway::rate::Rate;
-use crate::gateway::risk::{RiskDesk, RiskRequest};
+use crate::gateway::risk::{RequestTime, RiskDesk, RiskRequest};
 use ringside_core::registry::directory::Directory;
-use ringside_core::registry::exposure::ExposureView;
 use ringside_core::registry::used_ids::counted_id;
 use ringside_core::streams::SessionStates;
 use ringside_model::command::{Command, is_definition};
@@ -62,11 +61,11 @@ impl Intake {
     pub(super) fn new(
         directory: Directory,
         states: SessionStates,
-        exposures: ExposureView,
+        desk: RiskDesk,
         queue: Producer,
     ) -> Self {
         let kept = KEPT_MAX.min(queue.buffer().capacity() / 8);
-        let admission = Admission::with_limits(RiskDesk::new(exposures));
+        let admission = Admission::with_limits(desk);
         Intake { directory, queue, kept, states, admission, sessions: vec![], commands: vec![] }
     }
 
@@ -141,7 +140,8 @@ impl Intake {
         let refusal = self.refusal(command.session, rules, now_ns);
         let states = &self.states;
         self.admission.settle(|session, ordinal| states.answered(session) >= ordinal);
-        self.admission.admit(command, refusal, &self.directory, Some(now_ns))
+        let time = RequestTime { rates_ns: Some(now_ns), official: None };
+        self.admission.admit(command, refusal, &self.directory, time)
     }
 
     /// Reads a line of an operator and hands its commands over. The queue must have room for

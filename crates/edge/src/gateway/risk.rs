@@ -8,15 +8,23 @@
 //! stop price; for a peg that buys, its bound; for other orders without a limit, the last price or
 //! the prior close. If no price is known, an order has no value. A replaced order is valued by the
 //! terms that it has after the replace.
+//!
+//! Beside the orders themselves, stops, pegs, hidden orders with a minimum and slices of icebergs
+//! have limits of their own, because each of them makes later commands dearer. A venue on the
+//! network has such limits for every session; a `risk` command can only lower them.
 
 use crate::gateway::rate::Rate;
 use ringside_core::registry::directory::Directory;
-use ringside_core::registry::exposure::{Basis, ExposureView, Notional};
-use ringside_model::command::{Action, Command, Replace, RiskLimits};
-use ringside_model::domain::{FirmId, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId};
+use ringside_core::registry::exposure::{Basis, ExposureView, Notional, Tally, Traits};
+use ringside_core::registry::rules::RiskRules;
+use ringside_model::command::{Command, Replace, RiskLimits};
+use ringside_model::domain::{
+    FirmId, Nanos, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId,
+};
 use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
 use std::collections::{HashMap, VecDeque};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Desk that checks commands against the risk limits.
 pub struct RiskDesk {
@@ -26,33 +34,69 @@ pub struct RiskDesk {
     under_way: VecDeque<(RiskRequest, u64)>,
     /// Sum of `under_way`, by the three scopes and the number within each scope.
     reserved: [Vec<Reserved>; 3],
+    /// Traits and quantities of the orders in `under_way` that have traits.
+    special: HashMap<(SessionId, OrderId), (Traits, Quantity)>,
+    /// Limits of the counts of every session.
+    of_session: RiskLimits,
 }
+
+/// Time of a request, by the clocks of its limits.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestTime {
+    /// Time by the clock of the rates, in ns; `None` if no rate counts.
+    pub rates_ns: Option<u64>,
+    /// Official time that the request gives; `None` for that of the system.
+    pub official: Option<Nanos>,
+}
+
+type Limited = (RiskScope, u32, RiskLimits);
 
 /// Request to enter or replace an order, as the limits see it.
 #[derive(Clone, Copy, Debug)]
 pub struct RiskRequest {
     session: SessionId,
+    id: OrderId,
     firm: FirmId,
     symbol: SymbolId,
     quantity: Quantity,
     value: Notional,
-    /// True if the order adds to the open orders; a replacement does not.
-    is_new: bool,
+    traits: Traits,
+    /// Addition to the open orders; a replacement can only add slices.
+    adds: Tally,
     /// True for a buying peg without a bound: no value limit can hold it.
     is_unbounded: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Reserved {
-    orders: u64,
+    adds: Tally,
     value: Notional,
 }
+
+/// Limit of a count: its reason, the count, and the largest count.
+type CountLimit = (Reason, fn(&Tally) -> u64, fn(&RiskLimits) -> u64);
+
+/// Limits of the counts, in the order in which they are checked.
+const COUNTS: [CountLimit; 5] = [
+    (Reason::RiskOpenOrders, |tally| tally.orders, |limits| limits.open_orders_max),
+    (Reason::RiskStops, |tally| tally.stops, |limits| limits.stops_max),
+    (Reason::RiskPegs, |tally| tally.pegs, |limits| limits.pegs_max),
+    (Reason::RiskMinimums, |tally| tally.minimums, |limits| limits.minimums_max),
+    (Reason::RiskSlices, |tally| tally.slices, |limits| limits.slices_max),
+];
 
 impl RiskDesk {
     /// Creates a desk that learns from `exposures` the results of orders.
     pub fn new(exposures: ExposureView) -> Self {
         let (under_way, reserved) = (VecDeque::new(), Default::default());
-        RiskDesk { exposures, rates: HashMap::new(), under_way, reserved }
+        let (rates, special) = (HashMap::new(), HashMap::new());
+        let of_session = RiskLimits::default();
+        RiskDesk { exposures, rates, under_way, reserved, special, of_session }
+    }
+
+    /// Sets the limits of the counts of every session: open orders, stops, pegs, minimums, slices.
+    pub fn with_session_limits(self, of_session: RiskLimits) -> Self {
+        RiskDesk { of_session, ..self }
     }
 
     /// Returns the request of a command that enters or replaces an order.
@@ -68,17 +112,39 @@ impl RiskDesk {
                 (enter.firm, enter.quantity, enter.price)
             }
         };
-        let basis = if limit.0 > 0 { None } else { self.basis_of(session, &action) };
-        let price = match basis.and_then(Basis::price) {
+        let (traits, adds) = self.added(command, quantity);
+        let price = self.price_of(limit, traits.basis, symbol);
+        let tick = directory.names().symbol(symbol).map(|symbol| Notional::of_tick(symbol.tick));
+        let value = tick.unwrap_or_default().traded(price, quantity);
+        let is_unbounded = limit.0 <= 0 && traits.basis == Some(Basis::BuyingPeg(Price(0)));
+        let id = action.new_id()?;
+        Some(RiskRequest { session, id, firm, symbol, quantity, value, traits, adds, is_unbounded })
+    }
+
+    /// Returns the price at which an order with this limit is valued; 0 if no price is known.
+    fn price_of(&self, limit: Price, basis: Option<Basis>, symbol: SymbolId) -> Price {
+        match basis.and_then(Basis::price) {
             _ if limit.0 > 0 => limit,
             Some(price) => price,
             None => self.exposures.last_price(symbol),
+        }
+    }
+
+    /// Returns the traits of the order that a command leaves, and its addition to the open orders.
+    fn added(&self, command: &Command, quantity: Quantity) -> (Traits, Tally) {
+        let Some(&Replace { id, .. }) = command.action.replaced() else {
+            let traits = Traits::of(&command.action);
+            return (traits, Tally { orders: 1, ..traits.tally(quantity) });
         };
-        let tick = directory.names().symbol(symbol).map(|symbol| Notional::of_tick(symbol.tick));
-        let value = tick.unwrap_or_default().traded(price, quantity);
-        let is_new = action.replaced().is_none();
-        let is_unbounded = basis == Some(Basis::BuyingPeg(Price(0)));
-        Some(RiskRequest { session, firm, symbol, quantity, value, is_new, is_unbounded })
+        let (before, slices) = match self.special.get(&(command.session, id)) {
+            Some(&(traits, quantity)) => (traits, traits.tally(quantity).slices),
+            None => self.exposures.traits(command.session, id),
+        };
+        let traits = before.replaced(&command.action);
+        let Tally { minimums, slices: shown, .. } = traits.tally(quantity);
+        let minimums = minimums.saturating_sub(before.has_minimum.into());
+        let slices = shown.saturating_sub(slices);
+        (traits, Tally { minimums, slices, ..Tally::default() })
     }
 
     /// Returns true if the verdict depends on the results of earlier orders.
@@ -87,46 +153,57 @@ impl RiskDesk {
         if rules.is_empty() || !command.enters() {
             return false;
         }
-        if command.action.replaced().is_some() && rules.has_firms() {
+        let is_replace = command.action.replaced().is_some();
+        if is_replace && rules.has_firms() {
             return true;
         }
         let Some(asked) = self.asked(command, directory) else { return false };
         let has_limit = match (command.action.replaced(), command.action.entered()) {
             (Some(replace), _) => replace.price.0 > 0,
-            (None, Some(enter)) => enter.price.0 > 0 || Basis::of_new(&command.action).is_some(),
+            (None, Some(enter)) => {
+                let basis = asked.traits.basis;
+                enter.price.0 > 0 || basis.is_some_and(|basis| basis != Basis::SellingPeg)
+            }
             (None, None) => false,
         };
         asked.scopes().iter().any(|&(scope, number)| {
             let limits = rules.of(scope, number);
-            limits.open_orders_max > 0 && asked.is_new
+            let counts =
+                |(_, count, most): &CountLimit| count(&asked.adds) > 0 && most(&limits) > 0;
+            COUNTS.iter().any(counts)
+                || is_replace && (limits.slices_max > 0 || limits.minimums_max > 0)
                 || limits.gross_notional_max > 0
                 || limits.notional_max > 0 && !has_limit
         })
     }
 
-    /// Returns the reason to reject a request; [`Reason::None`] accepts it. Without a clock
-    /// `now_ns` is `None`, and no rate counts.
+    /// Returns the reason to reject a request; [`Reason::None`] accepts it.
     #[inline]
     pub fn verdict(
         &mut self,
         asked: &RiskRequest,
         directory: &Directory,
-        now_ns: Option<u64>,
+        time: RequestTime,
     ) -> Reason {
-        if directory.rules().risk().is_empty() {
-            return Reason::None;
+        let rules = directory.rules().risk();
+        if rules.is_empty() {
+            let limits = [(RiskScope::Session, asked.session.0, self.of_session)];
+            return self.full(asked, &limits, time).unwrap_or(Reason::None);
         }
-        self.verdict_by_limits(asked, directory, now_ns)
+        self.verdict_by_limits(asked, rules, time)
     }
 
     /// Counts an accepted request until it is answered. `ordinal` is its number among the commands
     /// of its session.
     #[inline]
     pub fn reserve(&mut self, asked: RiskRequest, ordinal: u64) {
-        self.change_reserved(&asked, |reserved, orders| {
-            reserved.orders += orders;
+        self.change_reserved(&asked, |reserved| {
+            reserved.adds = reserved.adds.plus(asked.adds);
             reserved.value = reserved.value.plus(asked.value);
         });
+        if asked.traits != Traits::default() {
+            self.special.insert((asked.session, asked.id), (asked.traits, asked.quantity));
+        }
         self.under_way.push_back((asked, ordinal));
     }
 
@@ -138,10 +215,13 @@ impl RiskDesk {
             && is_answered(asked.session, ordinal)
         {
             self.under_way.pop_front();
-            self.change_reserved(&asked, |reserved, orders| {
-                reserved.orders -= orders;
+            self.change_reserved(&asked, |reserved| {
+                reserved.adds = reserved.adds.minus(asked.adds);
                 reserved.value = reserved.value.minus(asked.value);
             });
+            if asked.traits != Traits::default() {
+                self.special.remove(&(asked.session, asked.id));
+            }
         }
     }
 
@@ -149,11 +229,14 @@ impl RiskDesk {
     fn verdict_by_limits(
         &mut self,
         asked: &RiskRequest,
-        directory: &Directory,
-        now_ns: Option<u64>,
+        rules: &RiskRules,
+        time: RequestTime,
     ) -> Reason {
-        let rules = directory.rules().risk();
-        let limits = asked.scopes().map(|(scope, number)| (scope, number, rules.of(scope, number)));
+        let limits = asked.scopes().map(|(scope, number)| {
+            let limits = rules.of(scope, number);
+            let is_session = scope == RiskScope::Session;
+            (scope, number, if is_session { self.lowered(limits) } else { limits })
+        });
         let any = |is_broken: &dyn Fn(RiskScope, u32, &RiskLimits) -> bool| {
             limits.iter().any(|(scope, number, limits)| is_broken(*scope, *number, limits))
         };
@@ -171,11 +254,8 @@ impl RiskDesk {
         }) {
             return Reason::RiskNotional;
         }
-        if any(&|scope, number, limits| {
-            let most = limits.open_orders_max;
-            asked.is_new && most > 0 && self.may_be_open(scope, number) >= most
-        }) {
-            return Reason::RiskOpenOrders;
+        if let Some(reason) = self.full(asked, &limits, time) {
+            return reason;
         }
         if any(&|scope, number, limits| {
             let most = limits.gross_notional_max;
@@ -184,14 +264,55 @@ impl RiskDesk {
         }) {
             return Reason::RiskGross;
         }
-        if now_ns.is_some_and(|now_ns| !self.take_rates(&limits, now_ns)) {
+        if time.rates_ns.is_some_and(|now_ns| !self.take_rates(&limits, now_ns)) {
             return Reason::RiskRate;
         }
         Reason::None
     }
 
+    /// Returns the limits of a session, lowered to those of every session.
+    fn lowered(&self, limits: RiskLimits) -> RiskLimits {
+        let lower = |limit, every| match (limit, every) {
+            (0, most) | (most, 0) => most,
+            (limit, every) => std::cmp::min(limit, every),
+        };
+        let every = &self.of_session;
+        RiskLimits {
+            open_orders_max: lower(limits.open_orders_max, every.open_orders_max),
+            stops_max: lower(limits.stops_max, every.stops_max),
+            pegs_max: lower(limits.pegs_max, every.pegs_max),
+            minimums_max: lower(limits.minimums_max, every.minimums_max),
+            slices_max: lower(limits.slices_max, every.slices_max),
+            ..limits
+        }
+    }
+
+    /// Returns the reason of the first count that would be above a limit. Only then a clock is read
+    /// for the orders that are over.
+    #[inline]
+    fn full(&self, asked: &RiskRequest, limits: &[Limited], time: RequestTime) -> Option<Reason> {
+        self.count_above(asked, limits)?;
+        let official = time.official.unwrap_or_else(system_time);
+        self.exposures.expire(official.max(self.exposures.time()));
+        self.count_above(asked, limits)
+    }
+
+    #[inline]
+    fn count_above(&self, asked: &RiskRequest, limits: &[Limited]) -> Option<Reason> {
+        let is_above = |(_, count, most): &&CountLimit| {
+            let adds = count(&asked.adds);
+            adds > 0
+                && limits.iter().any(|(scope, number, limits)| {
+                    let most = most(limits);
+                    let live = || count(&self.may_be_live(*scope, *number));
+                    most > 0 && live() + adds > most
+                })
+        };
+        COUNTS.iter().find(is_above).map(|(reason, ..)| *reason)
+    }
+
     /// Takes a permission of each rate, or none at all.
-    fn take_rates(&mut self, limits: &[(RiskScope, u32, RiskLimits); 3], now_ns: u64) -> bool {
+    fn take_rates(&mut self, limits: &[Limited; 3], now_ns: u64) -> bool {
         let limited = limits.iter().filter(|(_, _, limits)| limits.orders_per_second_max > 0);
         let mut taken = [(RiskScope::Session, 0, Rate::default()); 3];
         let mut count = 0;
@@ -213,19 +334,8 @@ impl RiskDesk {
         self.exposures.firm_of(session, id).or_else(of_session).unwrap_or_default()
     }
 
-    /// Returns the basis of an order after a request to enter or replace it.
-    fn basis_of(&self, session: SessionId, action: &Action) -> Option<Basis> {
-        match action.replaced() {
-            Some(replace) => {
-                let before = self.exposures.basis_of(session, replace.id);
-                before.map(|basis| basis.replaced(action))
-            }
-            None => Basis::of_new(action),
-        }
-    }
-
-    fn may_be_open(&self, scope: RiskScope, number: u32) -> u64 {
-        self.exposures.open(scope, number) + self.reserved(scope, number).orders
+    fn may_be_live(&self, scope: RiskScope, number: u32) -> Tally {
+        self.exposures.tally(scope, number).plus(self.reserved(scope, number).adds)
     }
 
     fn may_be_traded(&self, scope: RiskScope, number: u32) -> Notional {
@@ -241,15 +351,20 @@ impl RiskDesk {
     }
 
     #[inline]
-    fn change_reserved(&mut self, asked: &RiskRequest, change: impl Fn(&mut Reserved, u64)) {
+    fn change_reserved(&mut self, asked: &RiskRequest, change: impl Fn(&mut Reserved)) {
         for (scope, number) in asked.scopes() {
             let (of_scope, number) = (&mut self.reserved[scope as usize - 1], number as usize);
             if of_scope.len() <= number {
                 of_scope.resize(number + 1, Reserved::default());
             }
-            change(&mut of_scope[number], asked.is_new.into());
+            change(&mut of_scope[number]);
         }
     }
+}
+
+fn system_time() -> Nanos {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Nanos(since.as_nanos() as u64)
 }
 
 impl RiskRequest {
@@ -263,231 +378,4 @@ impl RiskRequest {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ringside_core::registry::exposure::ExposureCounter;
-    use ringside_model::command::{
-        Cancel, DefineSymbol, Enter, EnterSpecial, EnterStop, NamedSpecialTerms, NamedTerms,
-        ReplaceTerms, SetRisk, SpecialTerms,
-    };
-    use ringside_model::domain::{Capacity, Name, OrderType, Peg, Side, Tick};
-    use ringside_model::report::{Accepted, Body, Canceled, Replaced, Subject};
-
-    const SYMBOL: SymbolId = SymbolId(1);
-
-    fn command(action: Action) -> Command {
-        Command { session: SessionId(1), symbol: SYMBOL, verdict: Reason::None, action }
-    }
-
-    fn order(quantity: u64, price: i64) -> Enter {
-        let order_type = if price == 0 { OrderType::Market } else { OrderType::Limit };
-        Enter {
-            firm: FirmId(2),
-            order_type,
-            ..Enter::limit(OrderId(1), Side::Buy, Quantity(quantity), Price(price))
-        }
-    }
-
-    /// Creates a directory with a symbol of this tick, and these limits.
-    fn directory(tick: &str, limits: &[(RiskScope, RiskLimits)]) -> Directory {
-        let mut directory = Directory::new();
-        let (name, tick) = (Name::new("X").unwrap(), Tick::parse(tick).unwrap());
-        let (lot, reference) = (Quantity(1), Price(0));
-        let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference };
-        directory.observe(&command(Action::from(definition)));
-        for &(scope, limits) in limits {
-            directory.observe(&command(Action::from(SetRisk { scope, firm: FirmId(2), limits })));
-        }
-        directory
-    }
-
-    fn ask(desk: &mut RiskDesk, directory: &Directory, action: Action, now_ns: u64) -> Reason {
-        let asked = desk.asked(&command(action), directory).expect("it asks");
-        desk.verdict(&asked, directory, Some(now_ns))
-    }
-
-    fn reasons(directory: &Directory, orders: &[(u64, i64)]) -> Vec<Reason> {
-        let mut desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
-        let order = |&(quantity, price): &(u64, i64)| {
-            ask(&mut desk, directory, Action::Enter(order(quantity, price)), 0)
-        };
-        orders.iter().map(order).collect()
-    }
-
-    #[test]
-    fn the_largest_order_there_can_be_breaks_a_limit_and_nothing_else() {
-        let largest = RiskLimits { notional_max: u64::MAX, ..RiskLimits::default() };
-        for tick in ["1000000000", "0.000000000001"] {
-            let directory = directory(tick, &[(RiskScope::Firm, largest)]);
-            let orders = [(u64::MAX, i64::MAX), (1, 1), (u64::MAX, 0)];
-            let expected = Reason::RiskNotional;
-            assert_eq!(
-                reasons(&directory, &orders),
-                [expected, Reason::None, Reason::None],
-                "{tick}"
-            );
-        }
-        let gross = RiskLimits { gross_notional_max: u64::MAX, ..RiskLimits::default() };
-        let directory = directory("1000000000", &[(RiskScope::Symbol, gross)]);
-        assert_eq!(reasons(&directory, &[(u64::MAX, i64::MAX)]), [Reason::RiskGross]);
-    }
-
-    #[test]
-    fn a_limit_itself_may_be_reached() {
-        let limits = RiskLimits { quantity_max: 10, notional_max: 5, ..RiskLimits::default() };
-        let directory = directory("0.01", &[(RiskScope::Session, limits)]);
-        let orders = [(10, 50), (11, 1), (10, 51), (5, 100), (5, 101)];
-        let (fits, notional) = (Reason::None, Reason::RiskNotional);
-        let expected = [fits, Reason::RiskQuantity, notional, fits, notional];
-        assert_eq!(reasons(&directory, &orders), expected);
-    }
-
-    #[test]
-    fn a_buying_peg_is_worth_its_bound_and_needs_one() {
-        let none = RiskLimits::default();
-        let of_order = RiskLimits { notional_max: 5, ..none };
-        let of_day = RiskLimits { gross_notional_max: 5, ..none };
-        let asked = |limits, side, bound| {
-            let directory = directory("0.01", &[(RiskScope::Session, limits)]);
-            let mut desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
-            let terms =
-                SpecialTerms { peg: Peg::Primary, peg_limit: Price(bound), ..SpecialTerms::NONE };
-            let order = Enter { side, ..order(10, 0) };
-            let peg = Action::EnterSpecial(EnterSpecial { order, terms });
-            ask(&mut desk, &directory, peg, 0)
-        };
-        assert_eq!(asked(of_order, Side::Buy, 50), Reason::None);
-        assert_eq!(asked(of_order, Side::Buy, 51), Reason::RiskNotional);
-        assert_eq!(asked(of_day, Side::Buy, 51), Reason::RiskGross);
-        assert_eq!(asked(of_order, Side::Buy, 0), Reason::RiskNotional);
-        assert_eq!(asked(of_day, Side::Buy, 0), Reason::RiskNotional);
-        assert_eq!(asked(none, Side::Buy, 0), Reason::None);
-        assert_eq!(asked(of_order, Side::Sell, 0), Reason::None);
-    }
-
-    #[test]
-    fn a_stop_is_worth_its_limit_or_else_its_stop_price() {
-        let limits = RiskLimits { notional_max: 5, ..RiskLimits::default() };
-        let directory = directory("0.01", &[(RiskScope::Symbol, limits)]);
-        let mut desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
-        for (limit, stop, expected) in [
-            (0, 50, Reason::None),
-            (0, 51, Reason::RiskNotional),
-            (50, 99, Reason::None),
-            (51, 1, Reason::RiskNotional),
-        ] {
-            let stop = EnterStop { order: order(10, limit), stop: Price(stop) };
-            assert_eq!(ask(&mut desk, &directory, Action::EnterStop(stop), 0), expected);
-        }
-    }
-
-    #[test]
-    fn a_replaced_order_is_valued_by_its_new_terms() {
-        let limits = RiskLimits { notional_max: 5, ..RiskLimits::default() };
-        let directory = directory("0.01", &[(RiskScope::Symbol, limits)]);
-        let mut counter = ExposureCounter::default();
-        let tell = |counter: &mut ExposureCounter, body: Body, id: u64, action: Action| {
-            let (session, id, open) = (SessionId(1), OrderId(id), Quantity(10));
-            let subject = Subject { session, id, open, ..Subject::from(SYMBOL) };
-            counter.report(&body.about(subject), &command(action));
-        };
-        let stop = EnterStop { order: order(10, 0), stop: Price(50) };
-        let terms = SpecialTerms { peg: Peg::Primary, peg_limit: Price(50), ..SpecialTerms::NONE };
-        let peg = EnterSpecial { order: order(10, 0), terms };
-        let accepted = Body::Accepted(Accepted { stop: None });
-        tell(&mut counter, accepted, 1, Action::EnterStop(stop));
-        tell(&mut counter, accepted, 2, Action::EnterSpecial(peg));
-
-        let mut desk = RiskDesk::new(counter.exposures().clone());
-        let replace = |id, quantity, price| {
-            let (id, new_id) = (OrderId(id), OrderId(9));
-            Replace { id, new_id, quantity: Quantity(quantity), price: Price(price) }
-        };
-        let with = |replace, terms| Action::ReplaceTerms(ReplaceTerms { replace, terms });
-        let at = |stop| NamedTerms::Stop(Price(stop));
-        let bound = |bound| {
-            let peg_limit = Some(Price(bound));
-            NamedTerms::Special(NamedSpecialTerms { peg_limit, ..NamedSpecialTerms::default() })
-        };
-        let no_bound = NamedTerms::Special(NamedSpecialTerms::default());
-        let (fits, breaks) = (Reason::None, Reason::RiskNotional);
-        for (action, expected) in [
-            (Action::Replace(replace(1, 10, 0)), fits),
-            (Action::Replace(replace(1, 11, 0)), breaks),
-            (with(replace(1, 10, 0), at(51)), breaks),
-            (with(replace(1, 11, 0), at(45)), fits),
-            (with(replace(1, 10, 50), at(51)), fits),
-            (with(replace(1, 10, 51), at(45)), breaks),
-            (Action::Replace(replace(2, 10, 0)), fits),
-            (Action::Replace(replace(2, 11, 0)), breaks),
-            (with(replace(2, 10, 0), bound(51)), breaks),
-            (with(replace(2, 11, 0), bound(45)), fits),
-            (with(replace(2, 1, 0), bound(0)), breaks),
-            (with(replace(2, 10, 0), no_bound), fits),
-        ] {
-            assert_eq!(ask(&mut desk, &directory, action, 0), expected, "{action:?}");
-        }
-
-        // The new order has the new basis.
-        let replaced = Body::Replaced(Replaced {
-            old_id: OrderId(1),
-            place: 0,
-            stop: Some(Price(0)),
-            attributed: false,
-            capacity: Capacity::Other,
-        });
-        tell(&mut counter, replaced, 9, with(replace(1, 10, 0), at(45)));
-        let again = |quantity| Action::Replace(replace(9, quantity, 0));
-        assert_eq!(
-            [10, 11, 12].map(|q| ask(&mut desk, &directory, again(q), 0)),
-            [fits, fits, breaks]
-        );
-        assert_eq!(counter.exposures().basis_of(SessionId(1), OrderId(1)), None);
-        let canceled = Body::Canceled(Canceled::PLAIN);
-        let subject = Subject { session: SessionId(1), id: OrderId(9), ..Subject::from(SYMBOL) };
-        counter.report(&canceled.about(subject), &command(again(1)));
-        assert_eq!(counter.exposures().basis_of(SessionId(1), OrderId(9)), None);
-    }
-
-    #[test]
-    fn an_order_that_one_rate_does_not_let_in_takes_nothing_from_the_others() {
-        let rate =
-            |orders_per_second_max| RiskLimits { orders_per_second_max, ..RiskLimits::default() };
-        let limits = [(RiskScope::Session, rate(10)), (RiskScope::Symbol, rate(2))];
-        let mut desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
-        let both = directory("0.01", &limits);
-        let count = |desk: &mut RiskDesk, directory: &Directory| {
-            let asks = (0..100).map(|_| ask(desk, directory, Action::Enter(order(1, 1)), 5));
-            asks.filter(|reason| *reason == Reason::None).count()
-        };
-        assert_eq!(count(&mut desk, &both), 2);
-        // The rest of the session's own rate.
-        assert_eq!(count(&mut desk, &directory("0.01", &limits[..1])), 8);
-    }
-
-    #[test]
-    fn answers_are_waited_for_only_where_a_verdict_depends_on_them() {
-        let none = RiskLimits::default();
-        let desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
-        let needs = |limits: &[(RiskScope, RiskLimits)], action| {
-            desk.needs_answers(&command(action), &directory("0.01", limits))
-        };
-        let (id, new_id, quantity) = (OrderId(1), OrderId(2), Quantity(1));
-        let replace = Action::Replace(Replace { id, new_id, quantity, price: Price(1) });
-        let limit = Action::Enter(order(1, 1));
-        let market = Action::Enter(order(1, 0));
-        let session = RiskScope::Session;
-        let quantity = [(session, RiskLimits { quantity_max: 1, killed: true, ..none })];
-        assert!([limit, market, replace].iter().all(|action| !needs(&quantity, *action)));
-        let notional = [(session, RiskLimits { notional_max: 1, ..none })];
-        assert_eq!([limit, market, replace].map(|a| needs(&notional, a)), [false, true, false]);
-        let open = [(session, RiskLimits { open_orders_max: 1, ..none })];
-        assert_eq!([limit, market, replace].map(|a| needs(&open, a)), [true, true, false]);
-        let gross = [(session, RiskLimits { gross_notional_max: 1, ..none })];
-        assert_eq!([limit, market, replace].map(|a| needs(&gross, a)), [true; 3]);
-        // The firm of a replaced order is known only after its reports.
-        let firm = [(RiskScope::Firm, RiskLimits { quantity_max: 1, ..none })];
-        assert_eq!([limit, market, replace].map(|a| needs(&firm, a)), [false, false, true]);
-        assert!(!needs(&gross, Action::Cancel(Cancel { id })));
-    }
-}
+mod tests;

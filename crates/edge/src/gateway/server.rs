@@ -24,6 +24,7 @@ use crate::gateway::epoll::{Epoll, Ready, Token};
 use crate::gateway::intake::Intake;
 use crate::gateway::listener::Listener;
 use crate::gateway::queue::{Inbound, Producer};
+use crate::gateway::risk::RiskDesk;
 use connection_timers::ConnectionTimers;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::ExposureView;
@@ -82,7 +83,8 @@ impl Gateway {
         exposures: ExposureView,
         queue: Producer,
     ) -> Result<Gateway, ServerError> {
-        let Options { listen, admin, ref session, limits } = options;
+        let Options { listen, admin, ref session, limits, session_limits } = options;
+        let desk = RiskDesk::new(exposures).with_session_limits(session_limits);
         if !(1..=10).contains(&session.len()) || !session.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(ServerError::SessionName(options.session));
         }
@@ -103,7 +105,7 @@ impl Gateway {
             options,
             addresses,
             accounts,
-            intake: Intake::new(directory, states, exposures, queue),
+            intake: Intake::new(directory, states, desk, queue),
             published: 0,
             reader,
             poll,

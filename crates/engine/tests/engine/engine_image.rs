@@ -50,7 +50,7 @@ fn any_number_of_shards_goes_on_from_the_image_of_a_venue() {
 }
 
 #[test]
-fn an_image_tells_at_what_price_stops_and_buying_pegs_are_valued() {
+fn an_image_tells_the_side_of_orders_and_the_price_of_stops() {
     let mut engine = Engine::new(ORDERS);
     let quote = Action::from(SetQuote { bid: Price(90), offer: Price(110) });
     let definition =
@@ -68,11 +68,18 @@ fn an_image_tells_at_what_price_stops_and_buying_pegs_are_valued() {
     let stop = Action::EnterStop(stop);
     act(&mut engine, 1, &[definition, quote, stop, bounded, selling, unbounded, limit]);
     let image = engine.image();
-    let found = |orders: &mut dyn Iterator<Item = (&OrderImage, Price)>| -> Vec<(u64, i64)> {
-        orders.map(|(order, price)| (order.id, price.0)).collect()
-    };
-    assert_eq!(found(&mut image.stops()), [(1, 85)]);
-    assert_eq!(found(&mut image.buying_pegs()), [(2, 95), (4, 0)]);
+    let found = image.orders.iter().map(|order| (order.id, order.side(), order.stop_price()));
+    let mut found: Vec<_> = found.collect();
+    found.sort_by_key(|&(id, ..)| id);
+    let (buy, sell) = (Side::Buy, Side::Sell);
+    let expected = [
+        (1, sell, Some(Price(85))),
+        (2, buy, None),
+        (3, sell, None),
+        (4, buy, None),
+        (5, buy, None),
+    ];
+    assert_eq!(found, expected);
 }
 
 /// Runs a stream up to a random command and restores the image into `count` shards. Compares the

@@ -240,6 +240,14 @@ body! {
         notional_max: u64 = NotionalMax unless 0,
         /// Maximum number of open orders.
         open_orders_max: u64 = OpenOrdersMax unless 0,
+        /// Maximum number of stops that wait, reached or not.
+        stops_max: u64 = StopsMax unless 0,
+        /// Maximum number of live pegs, in the book or parked.
+        pegs_max: u64 = PegsMax unless 0,
+        /// Maximum number of live hidden orders with a minimum quantity.
+        minimums_max: u64 = MinimumsMax unless 0,
+        /// Maximum number of slices that live icebergs have to show.
+        slices_max: u64 = SlicesMax unless 0,
         /// Maximum value of all trades of the day together, in whole units of the currency.
         gross_notional_max: u64 = GrossNotionalMax unless 0,
         /// Maximum number of new orders a second.

@@ -18,13 +18,13 @@ mod manifest;
 
 pub use manifest::{Entry, Listing, list};
 
-use crate::registry::exposure::{Basis, ExposureCounter, TradedRow};
+use crate::registry::exposure::{ExposureCounter, TradedRow, Traits};
 use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::{UsedIds, UsedRows};
 use crate::streams::StreamsImage;
-use ringside_engine::{Engine, Image, Shard};
+use ringside_engine::{Engine, Image, OrderImage, ReserveImage, Shard};
 use ringside_journal::{Identity, LogPlace};
-use ringside_model::domain::{OrderId, SeqNo, SessionId, SymbolId};
+use ringside_model::domain::{OrderId, Quantity, SeqNo, SessionId, SymbolId};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{EpochStart, HashProbe};
 use ringside_planted::{Bug, planted};
@@ -199,18 +199,15 @@ impl Snapshot {
         image.definitions.iter().for_each(|command| exposure.definition(command));
         for (order, firm, is_told) in image.told_orders() {
             let (session, id) = (SessionId(order.session), OrderId(order.id));
+            let symbol = SymbolId(order.symbol);
             match is_told {
-                true => exposure.add_order(session, id, SymbolId(order.symbol), firm),
+                true => {
+                    let special = special_of(image, order);
+                    exposure.add_special(session, id, symbol, firm, special);
+                    exposure.add_order(session, id, symbol, firm);
+                }
                 false => exposure.hold_order(session, id, firm),
             }
-        }
-        for (order, stop) in image.stops() {
-            let (session, id) = (SessionId(order.session), OrderId(order.id));
-            exposure.set_basis(session, id, Basis::Stop(stop));
-        }
-        for (order, bound) in image.buying_pegs() {
-            let (session, id) = (SessionId(order.session), OrderId(order.id));
-            exposure.set_basis(session, id, Basis::BuyingPeg(bound));
         }
         image.last_prices.iter().for_each(|&(symbol, price)| exposure.set_price(symbol, price));
         exposure.set_traded(&self.traded)?;
@@ -248,6 +245,22 @@ impl Snapshot {
             again.restore(1, 0)?;
         }
         Ok((bytes.len() as u64, crc32c::crc32c(&bytes), began.elapsed()))
+    }
+}
+
+/// Returns the traits of an order, and its open quantity.
+fn special_of(image: &Image, order: &OrderImage) -> (Traits, Quantity) {
+    let place = (u64::from(order.symbol), order.number);
+    let terms = image.terms.binary_search_by_key(&place, |row| (row.symbol, row.number));
+    let reserve = image.reserves.binary_search_by_key(&place, |row| (row.symbol, row.number));
+    let open = Quantity(order.open);
+    match (terms, reserve) {
+        (Ok(index), _) => (Traits::of_terms(&image.terms[index].terms, order.side()), open),
+        (_, Ok(index)) => {
+            let ReserveImage { left, ref display, .. } = image.reserves[index];
+            (Traits::of_display(display), Quantity(order.open.saturating_add(left)))
+        }
+        _ => (order.stop_price().map(Traits::of_stop).unwrap_or_default(), open),
     }
 }
 

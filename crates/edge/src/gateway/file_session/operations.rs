@@ -7,6 +7,7 @@
 
 use super::fields::{Decimal, Fault, Field, Fields};
 use crate::gateway::admission::Admission;
+use crate::gateway::risk::RequestTime;
 use ringside_core::registry::definitions::NoNumberLeft;
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::{Action, Command};
@@ -121,8 +122,9 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
             if self.admission.needs_answers(&command, self.directory) {
                 (self.wait)();
             }
-            let now_ns = self.time.map(|Nanos(time)| time);
-            let admitted = self.admission.admit(&command, refusal, self.directory, now_ns);
+            let rates_ns = self.time.map(|Nanos(time)| time);
+            let time = RequestTime { rates_ns, official: self.time };
+            let admitted = self.admission.admit(&command, refusal, self.directory, time);
             command.verdict = admitted.err().unwrap_or(Reason::None);
         }
         self.directory.observe(&command);

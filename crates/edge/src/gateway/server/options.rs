@@ -1,5 +1,6 @@
 //! Options of the gateway, its counters, addresses and errors.
 
+use ringside_model::command::RiskLimits;
 use std::io;
 use std::net::SocketAddr;
 
@@ -15,6 +16,9 @@ pub struct Options {
     pub session: String,
     /// Limits for the clients.
     pub limits: Limits,
+    /// Risk limits of every session, of which the counts hold: open orders, stops, pegs, minimums,
+    /// slices. A `risk` command can only lower them.
+    pub session_limits: RiskLimits,
 }
 
 /// Limits for the clients of the gateway.

@@ -17,6 +17,10 @@ const NONE: RiskLimits = RiskLimits {
     quantity_max: 0,
     notional_max: 0,
     open_orders_max: 0,
+    stops_max: 0,
+    pegs_max: 0,
+    minimums_max: 0,
+    slices_max: 0,
     gross_notional_max: 0,
     orders_per_second_max: 0,
     killed: false,
@@ -36,7 +40,11 @@ fn set(scope: RiskScope, limits: RiskLimits) -> Command {
 
 /// Creates a venue with these limits, whose exposure counts know its names.
 fn venue(limits: &[Command]) -> Venue {
-    let mut venue = Venue::with(Setup { past: limits.to_vec(), ..Setup::default() });
+    venue_with(Setup { past: limits.to_vec(), ..Setup::default() })
+}
+
+fn venue_with(setup: Setup) -> Venue {
+    let mut venue = Venue::with(setup);
     let mut define = |session, symbol, action| {
         let verdict = Reason::None;
         venue.exposure.definition(&Command { session, symbol, verdict, action });
@@ -130,6 +138,18 @@ fn orders_under_way_count_as_open_until_they_are_answered() {
         assert_eq!(reasons(&asked), [Reason::None, full]);
         assert_eq!(fourth.verdict, full);
     }
+}
+
+#[test]
+fn every_session_has_limits_of_its_own_from_the_start() {
+    let session_limits = RiskLimits { open_orders_max: 2, ..NONE };
+    let mut venue = venue_with(Setup { session_limits, ..Setup::default() });
+    let mut client = venue.login("USER00", 1);
+    let asked = ask(&mut venue, &mut client, &[1, 2, 3].map(enter));
+    let full = Reason::RiskOpenOrders;
+    assert_eq!(reasons(&asked), [Reason::None, Reason::None, full]);
+    let mut other = venue.login("USER01", 1);
+    assert_eq!(reasons(&ask(&mut venue, &mut other, &[enter(1)])), [Reason::None]);
 }
 
 #[test]

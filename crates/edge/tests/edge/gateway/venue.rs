@@ -8,7 +8,8 @@ use ringside_edge::gateway::accounts::{Accounts, UserRules};
 use ringside_edge::gateway::queue::{self, Consumer, Inbound};
 use ringside_edge::gateway::server::{Counters, Gateway, Limits, Options};
 use ringside_model::command::{
-    Action, Command, DefineFirm, DefineSession, DefineSymbol, Replace, SetOrderEntry, TradingDay,
+    Action, Command, DefineFirm, DefineSession, DefineSymbol, Replace, RiskLimits, SetOrderEntry,
+    TradingDay,
 };
 use ringside_model::domain::{
     DayEvent, FirmId, Name, Price, Quantity, Role, SessionId, SymbolId, Tick,
@@ -47,14 +48,17 @@ pub struct Setup {
     pub states: SessionStates,
     /// Commands from before the start.
     pub past: Vec<Command>,
+    pub session_limits: RiskLimits,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let limits = Limits { logins_per_second: 1_000_000, ..Limits::default() };
         let states = SessionStates::new(4096);
+        let (users, queue, admin) = (USERS, 1024, false);
         let (rules, past) = (UserRules::default(), vec![]);
-        Setup { users: USERS, limits, rules, queue: 1024, admin: false, states, past }
+        let session_limits = RiskLimits::default();
+        Setup { users, limits, rules, queue, admin, states, past, session_limits }
     }
 }
 
@@ -64,7 +68,7 @@ impl Venue {
     }
 
     pub fn with(setup: Setup) -> Venue {
-        let Setup { users, limits, rules, queue, admin, states, past } = setup;
+        let Setup { users, limits, rules, queue, admin, states, past, session_limits } = setup;
         let names: Vec<String> = (0..users).map(user).chain(["DROP00".to_string()]).collect();
         let mut accounts =
             Accounts::with_one_password(names.iter().map(String::as_str), "PASSWORD").unwrap();
@@ -77,6 +81,7 @@ impl Venue {
             admin: admin.then_some(any),
             session: SESSION.to_string(),
             limits,
+            session_limits,
         };
         let (store, reader) = Store::in_memory();
         let (producer, queue) = queue::bounded(queue);
