@@ -22,6 +22,7 @@ struct Naive {
     /// Traded value in cents.
     traded: HashMap<Scope, u128>,
     last: BTreeMap<String, u128>,
+    bids: BTreeMap<String, u128>,
 }
 
 #[derive(Clone)]
@@ -147,9 +148,13 @@ impl Naive {
             (Some("peg"), false) => Some(&terms["price"]),
             _ => None,
         };
+        // The price of a new peg is its bound.
+        let is_new = replaced.is_none();
         let sells_at_quote = terms["type"] == "peg" && terms["side"] == "sell";
+        let sells_at_quote = sells_at_quote && (is_new || limit.is_none());
+        let known = if sells_at_quote { &self.bids } else { &self.last };
         let price = limit.or(bound).filter(|_| !sells_at_quote);
-        price.map_or_else(|| self.last.get(symbol).copied().unwrap_or(0), cents)
+        price.map_or_else(|| known.get(symbol).copied().unwrap_or(0), cents)
     }
 
     /// Returns what a line adds to the count of a limit.
@@ -206,6 +211,7 @@ impl Naive {
                 self.last.insert(symbol, price);
             }
             "trading_day" => self.traded.clear(),
+            "quoted" => _ = self.bids.insert(text(&report["symbol"]), cents(&report["bid"])),
             _ => {}
         }
         let changes = matches!(report["report"].as_str(), Some("executed" | "canceled"));

@@ -51,6 +51,8 @@ struct Shared {
     symbols: Table<Counts>,
     /// By symbol: price of the last trade, else the prior close; zero for none.
     prices: Table<AtomicI64>,
+    /// By symbol: bid of the reference quote; zero for none.
+    bids: Table<AtomicI64>,
     /// Firm of each live order whose firm is not its session's firm.
     foreign: Mutex<HashMap<(SessionId, OrderId), FirmId>>,
     /// Live orders with traits.
@@ -102,6 +104,9 @@ impl ExposureCounter {
                 self.set_tick(command.symbol, definition.tick);
                 self.set_price(command.symbol, definition.reference);
             }
+            Action::Operator(OperatorCommand::SetQuote(quote)) => {
+                self.set_bid(command.symbol, quote.bid);
+            }
             _ => {}
         }
     }
@@ -133,6 +138,7 @@ impl ExposureCounter {
                 self.rename_special(report, replaced.old_id, &command.action);
             }
             Body::Defined(_) => self.definition(command),
+            Body::Quoted(report::Quoted { bid, .. }) => self.set_bid(symbol, bid),
             Body::Held(_) => {
                 if let Action::Operator(OperatorCommand::ImportOrder(import)) = command.action {
                     self.hold_order(session, id, import.order.firm);
@@ -148,9 +154,12 @@ impl ExposureCounter {
             }
             Body::SymbolChanged(changed) => {
                 if let Some(&Some((before, _))) = self.ticks.get(symbol.0 as usize) {
-                    let price = before.nearest(self.exposures.last_price(symbol), changed.tick());
+                    let [price, bid] =
+                        [self.exposures.last_price(symbol), self.exposures.bid(symbol)]
+                            .map(|price| before.nearest(price, changed.tick()));
                     self.set_tick(symbol, changed.tick());
                     self.set_price(symbol, price);
+                    self.set_bid(symbol, bid);
                 }
             }
             _ => {}
@@ -217,6 +226,10 @@ impl ExposureCounter {
     /// Sets the price of the last trade of a symbol.
     pub fn set_price(&mut self, SymbolId(symbol): SymbolId, Price(price): Price) {
         self.exposures.shared.prices.make(symbol).store(price, Ordering::Release);
+    }
+
+    fn set_bid(&self, SymbolId(symbol): SymbolId, Price(bid): Price) {
+        self.exposures.shared.bids.make(symbol).store(bid, Ordering::Release);
     }
 
     /// Returns the values traded on the day by session, firm and symbol, in one canonical order.
@@ -409,6 +422,12 @@ impl ExposureView {
         Price(price.map_or(0, |price| price.load(Ordering::Acquire)))
     }
 
+    /// Returns the bid of the reference quote of a symbol; zero for none.
+    pub fn bid(&self, SymbolId(symbol): SymbolId) -> Price {
+        let bid = self.shared.bids.get(symbol);
+        Price(bid.map_or(0, |bid| bid.load(Ordering::Acquire)))
+    }
+
     /// Returns the firm of a live order if it is not its session's firm.
     pub fn firm_of(&self, session: SessionId, id: OrderId) -> Option<FirmId> {
         self.foreign().get(&(session, id)).copied()
@@ -544,6 +563,8 @@ mod tests {
             exposure.report(&body.about(SYMBOL), &command(0, Action::from(RunTimers)));
             exposure.exposures().last_price(SYMBOL)
         };
+        let quoted = report::Quoted { bid: Price(42), offer: Price(99) };
+        tell(&mut exposure, quoted.into());
         let reference = |last| ReferenceSet { prior_close: Price(80), last: Price(last) }.into();
         assert_eq!(tell(&mut exposure, reference(0)), Price(80));
         assert_eq!(tell(&mut exposure, reference(83)), Price(83));
@@ -556,6 +577,7 @@ mod tests {
             extension: Default::default(),
         };
         assert_eq!(tell(&mut exposure, changed.into()), Price(17));
+        assert_eq!(exposure.exposures().bid(SYMBOL), Price(8));
         let tick = exposure.ticks[SYMBOL.0 as usize].map(|(tick, _)| tick);
         assert_eq!(tick, Tick::parse("0.05"));
     }

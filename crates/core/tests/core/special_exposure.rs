@@ -1,6 +1,6 @@
 //! Live stops, icebergs, minimums and named ends in the exposures, when replaces change their terms.
 
-use ringside_core::registry::exposure::{ExposureCounter, Tally, Traits};
+use ringside_core::registry::exposure::{Basis, ExposureCounter, Tally, Traits};
 use ringside_model::command::{
     Action, Command, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, NamedSpecialTerms,
     NamedTerms, Replace, ReplaceTerms, SpecialTerms,
@@ -127,8 +127,7 @@ fn a_replaced_stop_that_is_reached_at_once_waits_no_more() {
     enter(exposure, 1, Action::EnterStop(EnterStop { order: order(1), stop: Price(9) }));
     let action = replace(exposure, 1, Some(NamedTerms::Stop(Price(7))));
     assert_eq!(tally(exposure), Tally { stops: 1, ..ONE });
-    let basis = traits(exposure, 2).basis;
-    assert_eq!(basis.and_then(|basis| basis.price()), Some(Price(7)));
+    assert_eq!(traits(exposure, 2).basis, Some(Basis::Stop(Price(7))));
     tell(exposure, Triggered { old_order: OrderNumber(102) }, 2, action);
     assert_eq!(tally(exposure), Tally { stops: 1, ..ONE }, "it has no new number: it waits");
     tell(exposure, Triggered { old_order: OrderNumber(101) }, 2, action);

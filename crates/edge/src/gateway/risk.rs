@@ -5,9 +5,9 @@
 //! the journal holds the verdict with the command.
 //!
 //! The value of an order is its quantity times a price: its limit; for a stop without a limit, its
-//! stop price; for a peg that buys, its bound; for other orders without a limit, the last price or
-//! the prior close. If no price is known, an order has no value. A replaced order is valued by the
-//! terms that it has after the replace.
+//! stop price; for a peg that buys, its bound, and for one that sells, the bid of the reference
+//! quote; for other orders without a limit, the last price or the prior close. If no price is known,
+//! an order has no value. A replaced order is valued by the terms that it has after the replace.
 //!
 //! Beside the orders themselves, stops, pegs, hidden orders with a minimum and slices of icebergs
 //! have limits of their own, because each of them makes later commands dearer. A venue on the
@@ -123,11 +123,13 @@ impl RiskDesk {
 
     /// Returns the price at which an order with this limit is valued; 0 if no price is known.
     fn price_of(&self, limit: Price, basis: Option<Basis>, symbol: SymbolId) -> Price {
-        match basis.and_then(Basis::price) {
+        let own = match basis {
             _ if limit.0 > 0 => limit,
-            Some(price) => price,
-            None => self.exposures.last_price(symbol),
-        }
+            Some(Basis::Stop(price) | Basis::BuyingPeg(price)) => price,
+            Some(Basis::SellingPeg) => self.exposures.bid(symbol),
+            None => Price(0),
+        };
+        if own.0 > 0 { own } else { self.exposures.last_price(symbol) }
     }
 
     /// Returns the traits of the order that a command leaves, and its addition to the open orders.

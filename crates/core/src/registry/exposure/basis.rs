@@ -10,7 +10,7 @@ pub enum Basis {
     Stop(Price),
     /// Bound of a peg that buys, 0 for none: a quote may carry the peg as far as that.
     BuyingPeg(Price),
-    /// Last price, for a peg that sells.
+    /// Bid of the reference quote, for a peg that sells.
     SellingPeg,
 }
 
@@ -32,14 +32,6 @@ impl Basis {
                 Basis::BuyingPeg(named.peg_limit.unwrap_or(bound))
             }
             (unchanged, _) => unchanged,
-        }
-    }
-
-    /// Returns the price; `None` for a peg without a bound, and for one that sells.
-    pub fn price(self) -> Option<Price> {
-        match self {
-            Basis::BuyingPeg(Price(0)) | Basis::SellingPeg => None,
-            Basis::Stop(price) | Basis::BuyingPeg(price) => Some(price),
         }
     }
 }

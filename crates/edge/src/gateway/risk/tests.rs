@@ -2,10 +2,10 @@ use super::*;
 use ringside_core::registry::exposure::ExposureCounter;
 use ringside_model::command::{
     Action, Cancel, DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, EnterStop,
-    NamedSpecialTerms, NamedTerms, ReplaceTerms, SetRisk, SpecialTerms,
+    NamedSpecialTerms, NamedTerms, ReplaceTerms, SetQuote, SetRisk, SpecialTerms,
 };
 use ringside_model::domain::{Capacity, Name, OrderType, Peg, Side, Tick};
-use ringside_model::report::{Accepted, Body, Canceled, Replaced, Subject};
+use ringside_model::report::{Accepted, Body, Canceled, Quoted, Replaced, Subject};
 
 const SYMBOL: SymbolId = SymbolId(1);
 
@@ -97,6 +97,43 @@ fn a_buying_peg_is_worth_its_bound_and_needs_one() {
     assert_eq!(asked(of_day, Side::Buy, 0), Reason::RiskNotional);
     assert_eq!(asked(none, Side::Buy, 0), Reason::None);
     assert_eq!(asked(of_order, Side::Sell, 0), Reason::None);
+}
+
+#[test]
+fn a_selling_peg_is_worth_the_bid() {
+    let directory = directory(
+        "0.01",
+        &[(RiskScope::Session, RiskLimits { notional_max: 5, ..RiskLimits::default() })],
+    );
+    let mut exposure = ExposureCounter::default();
+    exposure.set_price(SYMBOL, Price(1));
+    let mut desk = RiskDesk::new(exposure.exposures().clone());
+    let enter = |bound| {
+        let peg_limit = Price(bound);
+        let terms = SpecialTerms { peg: Peg::Primary, peg_limit, ..SpecialTerms::NONE };
+        let order = Enter { side: Side::Sell, ..order(10, 0) };
+        Action::EnterSpecial(EnterSpecial { order, terms })
+    };
+    let (id, new_id, quantity) = (OrderId(1), OrderId(2), Quantity(10));
+    let replace = Action::Replace(Replace { id, new_id, quantity, price: Price(0) });
+    let session = SessionId(1);
+    let subject = Subject { session, id, open: quantity, ..Subject::from(SYMBOL) };
+    let accepted = Body::Accepted(Accepted { stop: None }).about(subject);
+    exposure.report(&accepted, &command(enter(0)));
+    let mut asked = |action| ask(&mut desk, &directory, action, 0);
+    assert_eq!(asked(enter(0)), Reason::None, "the last price stands for a bid");
+    for (bid, expected) in [(50, Reason::None), (51, Reason::RiskNotional)] {
+        let quote = SetQuote { bid: Price(bid), offer: Price(60) };
+        let quote = command(Action::from(quote));
+        let quoted = Quoted { bid: Price(bid), offer: Price(60) }.about(SYMBOL);
+        exposure.report(&quoted, &quote);
+        for action in [enter(0), enter(1), enter(99), replace] {
+            assert_eq!(asked(action), expected, "bid {bid}, {action:?}");
+        }
+        let mut restored = ExposureCounter::default();
+        restored.definition(&quote);
+        assert_eq!(restored.exposures().bid(SYMBOL), Price(bid));
+    }
 }
 
 #[test]
