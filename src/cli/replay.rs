@@ -147,11 +147,12 @@ pub(super) fn book(args: &BookArgs, config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Returns the best levels at the time of the last command: orders whose end has come by then are
+/// over, though nothing has been reported of it yet.
 fn depth(replayed: &Replay<Learner>, symbol: SymbolId, buy: bool, levels: usize) -> Vec<LevelView> {
     let owner = symbol.shard(replayed.shards.len() as u32);
-    let mut depth = replayed.shards[owner as usize].engine().depth(symbol, buy);
-    depth.truncate(levels);
-    depth
+    let engine = replayed.shards[owner as usize].engine();
+    engine.levels_at(symbol, buy, replayed.time()).take(levels).collect()
 }
 
 fn cells(level: Option<&LevelView>, tick: Tick) -> (String, String) {

@@ -185,6 +185,33 @@ fn questions_without_an_answer_say_so() {
 }
 
 #[test]
+fn a_book_has_no_orders_that_are_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal");
+    let gtt = |id: u64, end: u64| {
+        format!(
+            r#"{{"ts":1000,"op":"enter","session":"A","id":{id},"symbol":"AAPL","side":"sell","qty":5,"price":"10.00","tif":"gtt","expire_ts":{end}}}"#
+        )
+    };
+    let later = r#"{"ts":1100,"op":"symbol","symbol":"MSFT","tick":"0.01"}"#;
+    let first = SYMBOL.replacen('{', r#"{"ts":1000,"#, 1);
+    let lines = [first, gtt(1, 1100), gtt(2, 1101), later.into()];
+    let file = session_file(dir.path(), &lines);
+    let journal = journal.to_str().unwrap();
+    assert!(run(&["exec", &file, "--journal", journal]).status.success());
+    let offers = |more: &[&str]| -> serde_json::Value {
+        let book = run(&[&["book", "AAPL", "--json", "--journal", journal], more].concat());
+        serde_json::from_slice::<serde_json::Value>(&book.stdout).unwrap()["offers"].take()
+    };
+    let level =
+        |qty: &str, orders| serde_json::json!([{ "price": "10.00", "qty": qty, "orders": orders }]);
+    assert_eq!(offers(&["--at", "4"]), level("10", 2));
+    assert_eq!(offers(&[]), level("5", 1), "the first one is over");
+    assert!(run(&["snapshot", "--journal", journal]).status.success());
+    assert_eq!(offers(&[]), level("5", 1), "from a snapshot");
+}
+
+#[test]
 fn recorded_times_are_the_official_ones_also_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("journal");

@@ -126,9 +126,10 @@ impl OrderBooks {
     }
 
     /// Returns the best `levels` levels of one side, best first, as market data shows them: without
-    /// hidden orders and the reserve of icebergs. All kinds of sell orders are one side.
+    /// hidden orders and the reserve of icebergs, and without orders whose end has come. All kinds
+    /// of sell orders are one side.
     pub fn depth(&self, symbol: SymbolId, side: Side, levels: usize) -> Vec<LevelView> {
-        self.engine.levels(symbol, side.is_buy()).take(levels).collect()
+        self.engine.levels_at(symbol, side.is_buy(), self.time).take(levels).collect()
     }
 
     /// Returns the number of a symbol.

@@ -62,8 +62,33 @@ impl Engine {
     /// Iterates over the levels of one side, best first; reads each level only when it is asked
     /// for.
     pub fn levels(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = LevelView> {
+        self.level_slots(symbol, buy).map(|slot| self.view_level(slot))
+    }
+
+    /// Iterates over the levels as [`levels`](Self::levels) does, without the orders whose end has
+    /// come by an official time: their last reports follow with the next command of the symbol.
+    pub fn levels_at(
+        &self,
+        symbol: SymbolId,
+        buy: bool,
+        now: Nanos,
+    ) -> impl Iterator<Item = LevelView> {
+        let is_one_over = self.first_expiry(symbol).is_some_and(|end| end <= now);
+        let levels = self.level_slots(symbol, buy).map(move |slot| {
+            let mut level = self.view_level(slot);
+            let over = self.queue(slot).map(|order| self.orders.get(order));
+            for order in over.filter(|order| is_one_over && self.is_over(order, now)) {
+                level.quantity -= u128::from(order.open);
+                level.orders -= 1;
+            }
+            level
+        });
+        levels.filter(|level| level.orders > 0)
+    }
+
+    fn level_slots(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = LevelSlot> {
         let side = self.book_index(symbol).map(|book| &self.books[book].sides[side_index(buy)]);
-        side.into_iter().flat_map(|side| side.iter()).map(|slot| self.view_level(slot))
+        side.into_iter().flat_map(|side| side.iter())
     }
 
     /// Returns the orders of one level in priority order; none if the level does not exist.

@@ -8,7 +8,7 @@ use crate::merge::{ReportMerge, Subscriber, probe};
 use crate::shard::{MatchingShard, UnreadableCommand};
 use ringside_engine::{Engine, Shard};
 use ringside_journal::{JournalError, Reader};
-use ringside_model::domain::SeqNo;
+use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::frame::{Frame, FrameKind, HashProbe};
 use ringside_planted::{Bug, planted};
 use std::collections::VecDeque;
@@ -62,6 +62,8 @@ pub struct Replay<U> {
     /// Receiver of the reports.
     pub subscriber: U,
     seqno: u64,
+    /// Official time of the last command; 0 before the first one.
+    time: Nanos,
     waiting: usize,
     own_probes: VecDeque<HashProbe>,
     /// Seqno behind which the replay began.
@@ -77,15 +79,16 @@ impl<U: Subscriber> Replay<U> {
         let Shape { shards: count, orders } = shape;
         let shard = |index| MatchingShard::new(Shard { index, count }, Engine::new(orders));
         let shards = (0..count).map(shard).collect();
-        Replay::resume(shards, ReportMerge::new(count), subscriber, SeqNo(0))
+        Replay::resume(shards, ReportMerge::new(count), subscriber, SeqNo(0), Nanos(0))
     }
 
-    /// Returns a replay that goes on behind a command.
+    /// Returns a replay that goes on behind a command, whose official time is `time`.
     pub fn resume(
         shards: Vec<MatchingShard>,
         mut order: ReportMerge,
         subscriber: U,
         SeqNo(seqno): SeqNo,
+        time: Nanos,
     ) -> Self {
         order.keep_frames_for::<U>();
         Replay {
@@ -93,6 +96,7 @@ impl<U: Subscriber> Replay<U> {
             order,
             subscriber,
             seqno,
+            time,
             waiting: 0,
             own_probes: VecDeque::new(),
             began: seqno,
@@ -123,6 +127,9 @@ impl<U: Subscriber> Replay<U> {
             return self.compare(theirs);
         }
         self.seqno = frame.header.seqno;
+        if frame.kind().is_some_and(FrameKind::is_command) {
+            self.time = self.time.max(Nanos(frame.header.time));
+        }
         self.order.expect(frame);
         for shard in &mut self.shards {
             shard.frame(frame)?;
@@ -146,6 +153,11 @@ impl<U: Subscriber> Replay<U> {
         }
         self.subscriber.end_batch();
         self.own_probes.extend(std::iter::from_fn(|| self.order.take_probe()));
+    }
+
+    /// Returns the official time of the last command; 0 before the first one.
+    pub fn time(&self) -> Nanos {
+        self.time
     }
 
     /// Returns the current hashes; call [`flush`](Self::flush) first.

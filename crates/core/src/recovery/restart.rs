@@ -113,7 +113,7 @@ impl Start {
         order.begin_epoch(&at.epoch);
         at.shards.iter_mut().for_each(|shard| shard.begin_epoch(&at.epoch));
         at.definitions.iter().for_each(|command| subscriber.definition(command));
-        Replay::resume(at.shards, order, subscriber, at.place.seqno)
+        Replay::resume(at.shards, order, subscriber, at.place.seqno, at.place.time)
     }
 }
 

@@ -115,10 +115,19 @@ fn official_time_never_falls() {
     let order = Enter { tif: TimeInForce::Gtc, ..limit(1, Side::Buy, 10, "1.00") };
     let order = EnterSpecial { order, terms };
     books.apply(ALICE, aapl, Action::EnterSpecial(order));
-    assert_eq!(depth(&books, Side::Buy, 1), levels([("1.00", 10, 1)]));
-    books.apply_sequenced(sequenced(3, 200, Action::from(RunTimers))).unwrap();
+    books.enter(BOB, aapl, limit(1, Side::Buy, 5, "1.00"));
+    let both = levels([("1.00", 15, 2)]);
+    assert_eq!(depth(&books, Side::Buy, 1), both);
+    books.advance_time(Nanos(199));
+    assert_eq!(depth(&books, Side::Buy, 1), both);
+    books.advance_time(Nanos(200));
+    let rest = levels([("1.00", 5, 1)]);
+    assert_eq!(depth(&books, Side::Buy, 1), rest, "it is over, though no command has said so");
+    books.cancel(BOB, aapl, OrderId(1));
     assert_eq!(depth(&books, Side::Buy, 1), []);
-    let early = books.apply_sequenced(sequenced(4, 199, Action::from(RunTimers)));
+    books.apply_sequenced(sequenced(5, 200, Action::from(RunTimers))).unwrap();
+    assert_eq!(depth(&books, Side::Buy, 1), []);
+    let early = books.apply_sequenced(sequenced(6, 199, Action::from(RunTimers)));
     assert_eq!(early, Err(OutOfOrder::Time { given: Nanos(199), official: Nanos(200) }));
 }
 
