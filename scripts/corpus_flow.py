@@ -286,7 +286,7 @@ class Flow(Lines):
         self.add("risk", **scope, **self.random.pick(limits))
 
     def trade(self):
-        """The terms of a trade that may never have been: the venue leaves that to its operator."""
+        """The terms of a trade that never was: the venue refuses it."""
         symbol = self.symbol()
         sides = [order for order in self.orders[-200:] if order[2] == symbol] or [self.order()]
         (resting, resting_id, _), (incoming, incoming_id, _) = self.random.pick(sides), self.random.pick(sides)

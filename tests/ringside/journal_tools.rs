@@ -122,7 +122,7 @@ fn special_session() -> String {
         r#"{"op":"order_entry","session":"N","enabled":true}"#,
         r#"{"op":"account_query","session":"N"}"#,
         r#"{"op":"account_query","session":"N","next_id":500}"#,
-        r#"{"op":"break_trade","match":29360129,"resting_session":"N","resting_id":1,"resting_text":" a, \"b\"","incoming_session":"N","incoming_id":2}"#,
+        r#"{"op":"break_trade","match":19922945,"resting_session":"N","resting_id":1,"resting_text":" a, \"b\"","incoming_session":"N","incoming_id":2}"#,
         r#"{"op":"end_of_day"}"#,
         r#"{"op":"start_of_day"}"#,
         r#"{"op":"mass_cancel","session":"D","of_session":"N","cause":"disconnect","id":78}"#,
@@ -264,7 +264,7 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
             r#"{"seq":10,"op":"symbol","symbol":"AAPL","tick":"0.5","lot":3,"collar_bps":0,"verdict":"duplicate_name"}"#.into(),
             r#"{"seq":11,"op":"cancel","session":"A","id":1}"#.into(),
             r#"{"seq":12,"op":"cancel","session":"A","id":99}"#.to_string(),
-            r#"{"seq":13,"op":"break_trade","match":7,"resting_session":"A","resting_id":1,"incoming_id":1,"verdict":"unknown_order"}"#.into(),
+            r#"{"seq":13,"op":"break_trade","match":7,"resting_session":"A","resting_id":1,"incoming_id":1,"verdict":"unknown_trade"}"#.into(),
             r#"{"seq":14,"op":"mass_cancel","session":"A","of_session":"A","cause":"operator"}"#.into(),
             r#"{"seq":15,"op":"order_entry","session":"A","enabled":false}"#.into(),
             format!(r#"{{"seq":16,"op":"enter","session":"A","id":6,{enter},"qty":100,"price":"1.05","verdict":"order_entry_disabled"}}"#),
@@ -880,15 +880,15 @@ fn explain_prints_the_terms_of_a_corrected_trade() {
         SYMBOL,
         &enter("A", 1, "buy", 10, "1.05"),
         r#"{"op":"enter","session":"B","id":1,"symbol":"AAPL","side":"sell","qty":10,"price":"1.05"}"#,
-        &correct(7, "1.05"),
-        &correct(8, "1.10"),
+        &correct(8, "1.05"),
+        &correct(7, "1.10"),
     ]);
     place.exec("journal", &session, &[]);
     for order in ["3", "5"] {
         let printed = succeeded(&place.ask("journal", &["explain", order]));
         for cause in [
-            "seqno 6 (correct_trade): its trade 5242881 was corrected to 7 at 1.05",
-            "seqno 7 (correct_trade): its trade 5242881 was corrected to 8 at 1.10",
+            "seqno 6 (correct_trade): its trade 5242881 was corrected to 8 at 1.05",
+            "seqno 7 (correct_trade): its trade 5242881 was corrected to 7 at 1.10",
         ] {
             assert!(printed.lines().any(|line| line == cause), "{printed}");
         }
@@ -927,7 +927,7 @@ fn the_report_of_a_day_says_what_became_of_its_trades_later() {
     let matches: Vec<Value> = executed.step_by(2).map(|report| report["match"].clone()).collect();
     let amended = [
         amend("break_trade", &matches[0], 1, ""),
-        amend("correct_trade", &matches[1], 2, r#","qty":7,"price":"1.00""#),
+        amend("correct_trade", &matches[1], 2, r#","qty":9,"price":"1.00""#),
         amend("correct_trade", &matches[1], 2, r#","qty":8,"price":"1.02""#),
     ];
     let amended: Vec<&str> = amended.iter().map(String::as_str).collect();

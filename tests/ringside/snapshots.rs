@@ -192,6 +192,63 @@ fn a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_s
 }
 
 #[test]
+fn a_trade_is_broken_once_whatever_restarts_come_between() {
+    let enter = |session: &str, id: u64, side: &str| {
+        format!(
+            r#"{{"op":"enter","session":"{session}","id":{id},"symbol":"X","side":"{side}","qty":5,"price":"12.00"}}"#
+        )
+    };
+    let amend = |op: &str, number: u64, id: u64, more: &str| {
+        format!(
+            r#"{{"op":"{op}","match":{number},"resting_session":"A","resting_id":{id},"incoming_session":"B","incoming_id":{id}{more}}}"#
+        )
+    };
+    let [first, second] = [5, 7].map(|seqno: u64| (seqno << 20) + 1);
+    let break_trade = |number, id| amend("break_trade", number, id, "");
+    let terms = r#","qty":5,"price":"10.00""#;
+    let before = [
+        r#"{"op":"symbol","symbol":"X","tick":"0.01","reference":"10.00"}"#.into(),
+        enter("A", 1, "buy"),
+        enter("B", 1, "sell"),
+        enter("A", 2, "buy"),
+        enter("B", 2, "sell"),
+        break_trade(first, 1),
+        amend("correct_trade", second, 2, &terms.replace(":5", ":4")),
+    ];
+    let after = [
+        break_trade(first, 1),
+        break_trade(99, 1),
+        amend("correct_trade", first, 1, terms),
+        amend("correct_trade", second, 2, terms),
+        break_trade(second, 2),
+        break_trade(second, 2),
+    ];
+    for takes_snapshot in [false, true] {
+        let place = Place::new();
+        assert!(place.exec(&before.join("\n")).0.contains("\"corrected\""));
+        if takes_snapshot {
+            place.json(&["snapshot"]);
+        }
+        let (reports, summary) = place.exec(&after.join("\n"));
+        assert_eq!(summary["restart"]["from_seqno"] != 0, takes_snapshot);
+        let reports = reports.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let told: Vec<String> = reports
+            .map(|report| format!("{} {}", report["report"], report["reason"]).replace('"', ""))
+            .collect();
+        let expected = [
+            "rejected already_broken",
+            "rejected unknown_trade",
+            "rejected already_broken",
+            "rejected invalid_quantity",
+            "broken null",
+            "broken null",
+            "rejected already_broken",
+        ];
+        assert_eq!(told, expected, "with a snapshot: {takes_snapshot}");
+    }
+}
+
+#[test]
 fn a_damaged_snapshot_is_passed_over_for_the_one_before_and_then_for_the_journal() {
     let place = Place::new();
     for number in 0..3 {

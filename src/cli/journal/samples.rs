@@ -2,10 +2,12 @@
 //! fields with and without their default values.
 
 use ringside_core::registry::directory::Directory;
+use ringside_core::registry::exposure::{ExposureCounter, ExposureView};
 use ringside_model::command::*;
 use ringside_model::domain::*;
 use ringside_model::durability::Durability;
 use ringside_model::reason::Reason;
+use ringside_model::report::{Executed, Subject};
 
 pub(super) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -51,6 +53,19 @@ pub(super) fn directory() -> Directory {
         directory.observe(&command);
     }
     directory
+}
+
+/// Returns the knowledge of trade 8, between the orders of the directory.
+pub(super) fn exposures() -> ExposureView {
+    let (mut exposure, tick) = (ExposureCounter::default(), on_x(RunTimers));
+    for (session, removed) in [(1, false), (2, true)] {
+        let executed = Executed { trade: 8, contra: OrderNumber(0), removed, auction: None };
+        let (id, session, quantity) = (OrderId(1), SessionId(session), Quantity(10));
+        let subject = Subject { id, session, quantity, ..Subject::from(&tick) };
+        exposure.report(&executed.about(subject), &tick);
+    }
+    exposure.end_command(0, Nanos(0));
+    exposure.exposures().clone()
 }
 
 pub(super) fn limit(id: u64) -> Enter {

@@ -38,7 +38,7 @@ pub struct Checkpoint {
     pub rules: VenueRules,
     /// Positions of the numbered streams.
     pub streams: StreamsImage,
-    /// Open orders, and values traded on the day.
+    /// Open orders, values traded on the day, and trades.
     pub exposure: ExposureCounter,
     epoch: EpochStart,
     probe: HashProbe,

@@ -224,6 +224,7 @@ impl Snapshotter {
             used_ids,
             streams: self.replay.subscriber.image(),
             traded,
+            trades: self.replay.subscriber.exposure().trades(),
         };
         let stored = snapshot.store(&self.dir, self.identity)?;
         (self.taken, self.pace.load) = (place.seqno, stored.load);

@@ -1,5 +1,5 @@
-//! Open orders and traded values of the day, by session, firm and symbol, as far as reports have
-//! been published. Risk limits are checked against them.
+//! Open orders and traded values of the day, by session, firm and symbol, and all trades, as far as
+//! reports have been published. Risk limits, breaks and corrections are checked against them.
 //!
 //! [`ExposureCounter`] counts in the order of the reports; other threads read the counts through
 //! [`ExposureView`]. A reader may still find an order open for a moment after its end, but never
@@ -14,9 +14,11 @@ pub use basis::Basis;
 pub use special::{Tally, Traits};
 pub use value::Notional;
 
+use crate::registry::trades::{Trade, Trades};
 use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
 use ringside_model::domain::{
-    DayEvent, FirmId, Nanos, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId, Tick,
+    DayEvent, FirmId, MatchNumber, Nanos, OrderId, Price, Quantity, RiskScope, SeqNo, SessionId,
+    SymbolId, Tick,
 };
 use ringside_model::report::{self, Body, ReferenceSet, Report};
 use special::SpecialOrders;
@@ -36,6 +38,10 @@ pub struct ExposureCounter {
     ticks: Vec<Option<(Tick, Notional)>>,
     /// Number of live orders whose firm is not their session's firm.
     foreign: usize,
+    /// Resting side of the trade whose incoming side is reported next.
+    resting: Option<(SessionId, OrderId)>,
+    /// Trades of the present command; their match numbers are those of seqno 0.
+    new_trades: Vec<Trade>,
 }
 
 /// Read handle of the counts.
@@ -57,6 +63,7 @@ struct Shared {
     foreign: Mutex<HashMap<(SessionId, OrderId), FirmId>>,
     /// Live orders with traits.
     special: Mutex<SpecialOrders>,
+    trades: Mutex<Trades>,
     /// Number of `special`: without any there is no need to look.
     specials: AtomicUsize,
     /// Last command whose reports have all been counted, and its official time.
@@ -122,7 +129,7 @@ impl ExposureCounter {
                 self.add_special(session, id, symbol, firm, (traits, report.open));
                 self.add_order(session, id, symbol, firm);
             }
-            Body::Executed(executed) => self.executed(report, executed.removed),
+            Body::Executed(executed) => self.executed(report, &executed),
             Body::Canceled(_) if report.open.0 == 0 => self.end_order(report),
             Body::Canceled(_) | Body::Modified(_) => {
                 self.change_special(|special| special.set_open((session, id), report.open));
@@ -170,6 +177,9 @@ impl ExposureCounter {
     /// time.
     #[inline]
     pub fn end_command(&mut self, seqno: u64, Nanos(time): Nanos) {
+        if !self.new_trades.is_empty() {
+            self.exposures.add_trades(SeqNo(seqno), &mut self.new_trades);
+        }
         self.exposures.shared.time.store(time, Ordering::Release);
         self.exposures.shared.told.store(seqno, Ordering::Release);
     }
@@ -232,6 +242,17 @@ impl ExposureCounter {
         self.exposures.shared.bids.make(symbol).store(bid, Ordering::Release);
     }
 
+    /// Returns all trades as bytes of a snapshot.
+    pub(crate) fn trades(&self) -> Vec<u8> {
+        self.exposures.trades().to_bytes()
+    }
+
+    /// Restores the trades. `None` if no trades have such bytes.
+    pub(crate) fn set_trades(&mut self, bytes: &[u8]) -> Option<()> {
+        *self.exposures.trades() = Trades::from_bytes(bytes)?;
+        Some(())
+    }
+
     /// Returns the values traded on the day by session, firm and symbol, in one canonical order.
     pub(crate) fn traded_rows(&self) -> Vec<TradedRow> {
         let mut rows = vec![];
@@ -271,7 +292,8 @@ impl ExposureCounter {
         }
     }
 
-    fn executed(&mut self, report: &Report, removed: bool) {
+    fn executed(&mut self, report: &Report, executed: &report::Executed) {
+        let &report::Executed { trade, removed, .. } = executed;
         let Report { session, id, symbol, price, quantity, .. } = *report;
         let tick = self.ticks.get(symbol.0 as usize).copied().flatten();
         let value = tick.map(|(_, tick)| tick).unwrap_or_default().traded(price, quantity);
@@ -288,9 +310,23 @@ impl ExposureCounter {
             shared.symbols.make(symbol.0).trade(value);
             shared.prices.make(symbol.0).store(price.0, Ordering::Release);
         }
+        match removed {
+            false => self.resting = Some((session, id)),
+            true => self.add_trade(report, trade),
+        }
         match report.open {
             Quantity(0) => self.end_order(report),
             open => self.change_special(|special| special.set_open((session, id), open)),
+        }
+    }
+
+    /// Notes a trade when its second side, that of the incoming order, is reported.
+    fn add_trade(&mut self, report: &Report, trade: u32) {
+        let Report { session, id, symbol, quantity, .. } = *report;
+        if let Some(resting) = self.resting.take() {
+            let sides = [resting, (session, id)];
+            let match_number = MatchNumber::of(SeqNo(0), trade);
+            self.new_trades.push(Trade { match_number, symbol, quantity, sides });
         }
     }
 
@@ -433,6 +469,11 @@ impl ExposureView {
         self.foreign().get(&(session, id)).copied()
     }
 
+    /// Returns a trade; `None` if there was none of this number.
+    pub fn trade(&self, number: MatchNumber) -> Option<Trade> {
+        self.trades().find(number)
+    }
+
     /// Returns the last command whose reports have all been counted.
     pub fn told(&self) -> u64 {
         self.shared.told.load(Ordering::Acquire)
@@ -441,6 +482,18 @@ impl ExposureView {
     /// Returns the official time of the last command whose reports have all been counted.
     pub fn time(&self) -> Nanos {
         Nanos(self.shared.time.load(Ordering::Acquire))
+    }
+
+    fn add_trades(&self, seqno: SeqNo, new: &mut Vec<Trade>) {
+        let (mut trades, MatchNumber(before)) = (self.trades(), MatchNumber::of(seqno, 0));
+        for trade in new.drain(..) {
+            let match_number = MatchNumber(before + trade.match_number.0);
+            trades.push(&Trade { match_number, ..trade });
+        }
+    }
+
+    fn trades(&self) -> MutexGuard<'_, Trades> {
+        self.shared.trades.lock().expect("nobody panics with it")
     }
 
     fn special_tally(&self, scope: RiskScope, number: u32) -> Tally {

@@ -7,4 +7,5 @@ pub mod exposure;
 pub mod names;
 pub mod numbers;
 pub mod rules;
+pub mod trades;
 pub mod used_ids;

@@ -1,11 +1,13 @@
-//! Venue-wide rules: trading day, disabled sessions, risk limits, and progress of the schedule.
-//! Commands set them, the engines do not keep them, gateways apply them.
+//! Venue-wide rules: trading day, disabled sessions, risk limits, broken and corrected trades, and
+//! progress of the schedule. Commands set them, the engines do not keep them, gateways apply them.
 
 use ringside_model::command::{
-    Action, Command, OperatorCommand, PlanState, RiskLimits, SetOrderEntry, SetRisk, TradingDay,
+    Action, BreakTrade, ClientFields, Command, CorrectTrade, OperatorCommand, PlanState,
+    RiskLimits, SetOrderEntry, SetRisk, TradeSide, TradingDay,
 };
 use ringside_model::domain::{
-    DayEvent, FirmId, Nanos, OrderId, RiskScope, SessionId, SymbolId, SymbolState,
+    DayEvent, FirmId, MatchNumber, Nanos, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId,
+    SymbolState,
 };
 use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
@@ -17,8 +19,18 @@ pub struct VenueRules {
     day: Option<DayEvent>,
     disabled: BTreeSet<SessionId>,
     risk: RiskRules,
+    amended: BTreeMap<MatchNumber, Amended>,
     /// By symbol: the last schedule boundary that was handled, and the session of the schedule.
     scheduled: BTreeMap<SymbolId, (SessionId, Nanos)>,
+}
+
+/// State of a trade that an operator has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amended {
+    /// The trade was broken.
+    Broken,
+    /// The trade has this quantity since its last correction.
+    Corrected(Quantity),
 }
 
 /// Risk limits of the sessions, firms and symbols that have any.
@@ -98,6 +110,13 @@ impl VenueRules {
                 _ = self.disabled.insert(command.session)
             }
             Action::Operator(OperatorCommand::SetRisk(risk)) => self.risk.set(command, &risk),
+            Action::Operator(OperatorCommand::BreakTrade(trade)) => {
+                _ = self.amended.insert(trade.match_number, Amended::Broken)
+            }
+            Action::Operator(OperatorCommand::CorrectTrade(correction)) => {
+                let amended = Amended::Corrected(correction.quantity);
+                _ = self.amended.insert(correction.trade.match_number, amended)
+            }
             _ => {}
         }
     }
@@ -128,6 +147,11 @@ impl VenueRules {
         &self.risk
     }
 
+    /// Returns the state of a trade that was broken or corrected.
+    pub fn amended(&self, trade: MatchNumber) -> Option<Amended> {
+        self.amended.get(&trade).copied()
+    }
+
     /// Returns the last schedule boundary of the symbol that was handled; zero for none.
     pub fn scheduled(&self, symbol: SymbolId) -> Nanos {
         self.scheduled.get(&symbol).map_or(Nanos(0), |(_, at)| *at)
@@ -151,7 +175,25 @@ impl VenueRules {
             let plan = PlanState { due, random_ns: 0, seed: 0, state };
             Command { symbol, ..command(session, Action::from(plan)) }
         });
-        day.into_iter().chain(disabled).chain(self.risk.commands()).chain(scheduled).collect()
+        let amended = self
+            .amended
+            .iter()
+            .map(|(&trade, &amended)| command(SessionId(0), amending(trade, amended)));
+        let rules = day.into_iter().chain(disabled).chain(self.risk.commands());
+        rules.chain(amended).chain(scheduled).collect()
+    }
+}
+
+/// Returns a command that amends a trade so, with nothing else of the trade.
+fn amending(trade: MatchNumber, amended: Amended) -> Action {
+    let (id, session) = (OrderId(0), SessionId(0));
+    let side = TradeSide { id, session, text: [b' '; ClientFields::TEXT_BYTES] };
+    let trade = BreakTrade::new(trade, [side; 2]);
+    match amended {
+        Amended::Broken => Action::from(trade),
+        Amended::Corrected(quantity) => {
+            Action::from(CorrectTrade { trade, price: Price(0), quantity })
+        }
     }
 }
 
@@ -215,6 +257,17 @@ mod tests {
         assert!(!symbol.risk().has_firms() && !symbol.risk().is_empty());
     }
 
+    #[test]
+    fn a_trade_has_the_quantity_of_its_last_correction_until_it_is_broken() {
+        let (none, trade) = (Reason::None, MatchNumber(5));
+        let correct = |quantity| amending(trade, Amended::Corrected(Quantity(quantity)));
+        let mut commands = vec![(0, none, correct(7)), (0, Reason::InvalidQuantity, correct(9))];
+        assert_eq!(rules(&commands).amended(trade), Some(Amended::Corrected(Quantity(7))));
+        assert_eq!(rules(&commands).amended(MatchNumber(6)), None);
+        commands.push((0, none, amending(trade, Amended::Broken)));
+        assert_eq!(rules(&commands).amended(trade), Some(Amended::Broken));
+    }
+
     fn plan(session: u32, symbol: u32, verdict: Reason, due: u64) -> Command {
         let state = SymbolState::Closed;
         let plan = PlanState { due: Nanos(due), random_ns: 5, seed: 6, state };
@@ -254,10 +307,13 @@ mod tests {
                 (0, none, risk(RiskScope::Symbol, 0, 6)),
                 (b, none, risk(RiskScope::Session, 0, 4)),
                 (0, none, risk(RiskScope::Firm, b as u16, 4)),
+                (0, none, amending(MatchNumber(9 - u64::from(a)), Amended::Broken)),
+                (0, none, amending(MatchNumber(9 - u64::from(b)), Amended::Broken)),
+                (0, none, amending(MatchNumber(1), Amended::Corrected(Quantity(3)))),
             ])
         });
         assert_eq!(one.commands(), other.commands());
-        assert_eq!(one.commands().len(), 8);
+        assert_eq!(one.commands().len(), 11);
         let mut again = VenueRules::default();
         one.commands().iter().for_each(|command| again.observe(command));
         assert_eq!(again, one);

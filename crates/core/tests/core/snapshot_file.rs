@@ -66,6 +66,7 @@ impl Venue {
             used_ids: self.directory.used_ids().rows(),
             streams: self.streams(),
             traded: self.traded(),
+            trades: self.trades(),
         }
     }
 
@@ -78,6 +79,12 @@ impl Venue {
             high: number.into(),
         };
         (1..(3 + self.seqno.0 as u32 % 9)).map(row).collect()
+    }
+
+    /// Returns the bytes of trades, made up from the seqno: each of their numbers is one byte.
+    fn trades(&self) -> Vec<u8> {
+        let bytes = vec![1; 7 * (1 + self.seqno.0 as usize % 9)];
+        [&(bytes.len() as u32).to_le_bytes(), &bytes[..]].concat()
     }
 
     /// Returns the image of the streams as if every third command had sent a message to one of
@@ -195,7 +202,7 @@ fn header_bytes(bytes: &[u8]) -> std::collections::HashSet<usize> {
         sections += 1;
     }
     found.extend(bytes.len() - 4..bytes.len());
-    assert_eq!((at, sections), (bytes.len(), 18));
+    assert_eq!((at, sections), (bytes.len(), 19));
     found
 }
 
@@ -241,7 +248,7 @@ fn equal_states_are_equal_files() {
 #[test]
 fn a_lie_with_correct_checksums_is_refused() {
     type Alter = fn(&mut Snapshot);
-    let lies: [Alter; 11] = [
+    let lies: [Alter; 13] = [
         |s| s.image.orders[4].open += 100,
         |s| s.image.orders[4].id ^= 1 << 40,
         |s| _ = s.image.orders.remove(4),
@@ -253,6 +260,8 @@ fn a_lie_with_correct_checksums_is_refused() {
         |s| (s.traded[1].low, s.traded[1].high) = (0, 0),
         |s| s.traded[1].scope = 4,
         |s| s.traded[1].number = 70_000,
+        |s| s.trades.push(1),
+        |s| s.trades[4 + 6] |= 0x80,
     ];
     let honest = Venue::after(&commands(2_500)).snapshot();
     let dir = folder();

@@ -15,8 +15,9 @@
 
 use crate::gateway::risk::{RequestTime, RiskDesk, RiskRequest};
 use ringside_core::registry::directory::Directory;
+use ringside_core::registry::trades::Trade;
 use ringside_model::command::Command;
-use ringside_model::domain::SessionId;
+use ringside_model::domain::{MatchNumber, SessionId};
 use ringside_model::reason::Reason;
 
 /// Admission of the requests of one gateway or one file.
@@ -29,6 +30,11 @@ impl Admission {
     /// Creates an admission with risk limits.
     pub(super) fn with_limits(desk: RiskDesk) -> Self {
         Admission { desk: Some(desk) }
+    }
+
+    /// Returns a trade whose reports have come; `None` if there was none of this number.
+    pub(super) fn trade(&self, number: MatchNumber) -> Option<Trade> {
+        self.desk.as_ref().and_then(|desk| desk.trade(number))
     }
 
     /// Returns true if the decision about a command depends on the results of earlier orders.

@@ -71,8 +71,8 @@ impl std::fmt::Display for LineError {
 impl std::error::Error for LineError {}
 
 impl FileSession {
-    /// Creates a reader without risk limits; `directory` has observed all commands of the venue so
-    /// far.
+    /// Creates a reader without risk limits, for which there was no trade; `directory` has observed
+    /// all commands of the venue so far.
     pub fn new(directory: Directory, format: Format) -> Self {
         FileSession {
             directory,
@@ -84,10 +84,21 @@ impl FileSession {
         }
     }
 
-    /// Adds risk limits. `wait` returns when all commands that were given out have been answered: a
-    /// verdict that depends on answers must not depend on how fast the answers come.
+    /// Adds risk limits and the knowledge of trades. `wait` returns when all commands that were given
+    /// out have been answered: a verdict that depends on answers must not depend on how fast the
+    /// answers come.
     pub fn with_limits(self, desk: RiskDesk, wait: impl FnMut() + 'static) -> Self {
         FileSession { admission: Admission::with_limits(desk), wait: Box::new(wait), ..self }
+    }
+
+    /// Creates a reader of the line of an operator, for a gateway that lends its admission.
+    pub(super) fn of_operator(directory: Directory, admission: Admission) -> Self {
+        FileSession { admission, ..FileSession::new(directory, Format::Json) }
+    }
+
+    /// Returns what the gateway has lent.
+    pub(super) fn into_parts(self) -> (Directory, Admission) {
+        (self.directory, self.admission)
     }
 
     /// Returns the directory: the names and rules of the venue, as known to the session.

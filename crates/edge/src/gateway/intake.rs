@@ -3,7 +3,7 @@
 
 use crate::gateway::accounts::{AccountId, UserRules};
 use crate::gateway::admission::Admission;
-use crate::gateway::file_session::{FileSession, Format, LineError};
+use crate::gateway::file_session::{FileSession, LineError};
 use crate::gateway::order_entry::{self, Ignored, Requester};
 use crate::gateway::queue::{Inbound, Producer};
 use crate::gateway::rate::Rate;
@@ -147,10 +147,11 @@ impl Intake {
     /// Reads a line of an operator and hands its commands over. The queue must have room for
     /// [`Intake::LINE_COMMANDS_MAX`] commands.
     pub(super) fn line(&mut self, line: &[u8]) -> Result<(), LineError> {
-        let mut reader = FileSession::new(std::mem::take(&mut self.directory), Format::Json);
+        let directory = std::mem::take(&mut self.directory);
+        let mut reader = FileSession::of_operator(directory, std::mem::take(&mut self.admission));
         let mut commands = std::mem::take(&mut self.commands);
         let read = reader.line_bytes(line, &mut |command, _| commands.push(command));
-        self.directory = reader.into_directory();
+        (self.directory, self.admission) = reader.into_parts();
         for command in commands.drain(..) {
             self.pass_on(Inbound { command, fields: None });
         }

@@ -17,9 +17,10 @@ use crate::gateway::rate::Rate;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::{Basis, ExposureView, Notional, Tally, Traits};
 use ringside_core::registry::rules::RiskRules;
+use ringside_core::registry::trades::Trade;
 use ringside_model::command::{Command, Replace, RiskLimits};
 use ringside_model::domain::{
-    FirmId, Nanos, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId,
+    FirmId, MatchNumber, Nanos, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId,
 };
 use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
@@ -97,6 +98,11 @@ impl RiskDesk {
     /// Sets the limits of the counts of every session: open orders, stops, pegs, minimums, slices.
     pub fn with_session_limits(self, of_session: RiskLimits) -> Self {
         RiskDesk { of_session, ..self }
+    }
+
+    /// Returns a trade whose reports have come; `None` if there was none of this number.
+    pub(super) fn trade(&self, number: MatchNumber) -> Option<Trade> {
+        self.exposures.trade(number)
     }
 
     /// Returns the request of a command that enters or replaces an order.

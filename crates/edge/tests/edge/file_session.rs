@@ -2,11 +2,13 @@
 
 use ringside_core::json_reports::JsonReports;
 use ringside_core::registry::directory::Directory;
+use ringside_core::registry::exposure::ExposureCounter;
 use ringside_edge::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
+use ringside_edge::gateway::risk::RiskDesk;
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, Cancel, Command, DefineFirm, DefineSession, DefineSymbol,
     Definition, Display, Enter, MassCancel, Modify, NamedSpecialTerms, NamedTerms, Reduce, Replace,
-    ReplaceTerms, SetOrderEntry, TradeSide, TradingDay, is_venue_wide,
+    ReplaceTerms, RunTimers, SetOrderEntry, TradeSide, TradingDay, is_venue_wide,
 };
 use ringside_model::domain::{
     Auction, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderNumber,
@@ -468,47 +470,116 @@ fn a_session_whose_order_entry_is_disabled_enters_nothing() {
     );
 }
 
+/// Counts a trade of 100 between order 1 of session 1, which rested, and order 2 of session 2.
+fn exposure_with_a_trade(seqno: u64, symbol: SymbolId) -> ExposureCounter {
+    let mut exposure = ExposureCounter::default();
+    let tick = command(0, symbol.0, Reason::None, Action::from(RunTimers));
+    for (session, removed) in [(1, false), (2, true)] {
+        let executed = Executed { trade: 1, contra: OrderNumber(1), removed, auction: None };
+        let report = executed.about(Subject {
+            id: OrderId(session.into()),
+            session: SessionId(session),
+            quantity: Quantity(100),
+            ..Subject::from(&tick)
+        });
+        exposure.report(&report, &tick);
+    }
+    exposure.end_command(seqno, Nanos(0));
+    exposure
+}
+
 #[test]
-fn a_trade_is_broken_by_its_number_and_its_two_orders() {
-    let order_2 = ORDER_1.replace(r#""session":"A","id":1"#, r#""session":"B","id":2"#);
-    let other = r#"{"op":"symbol","symbol":"MSFT","tick":"0.01"}"#;
-    let order_3 = order_2.replace("AAPL", "MSFT").replace(r#""id":2"#, r#""id":3"#);
-    let nowhere = order_2.replace("AAPL", "X").replace(r#""id":2"#, r#""id":4"#);
-    let last = |line: &str| {
-        *commands(&[AAPL, ORDER_1, &order_2, other, &order_3, &nowhere, line]).last().unwrap()
-    };
-    let break_trade = |sides: &str| last(&format!(r#"{{"op":"break_trade","match":77,{sides}}}"#));
+fn a_trade_is_broken_once_by_its_number_and_its_two_orders() {
+    let exposure = exposure_with_a_trade(7, SymbolId(1));
+    let number = MatchNumber::of(SeqNo(7), 1);
     let side = |session, id, text: &[u8; 14]| TradeSide {
         id: OrderId(id),
         session: SessionId(session),
         text: *text,
     };
-    let broken = |symbol, verdict, sides| {
-        let trade = BreakTrade::new(MatchNumber(77), sides);
-        command(0, symbol, verdict, Action::from(trade))
+    let amended = |lines: &[&str]| -> Vec<(u32, Reason, Action)> {
+        let desk = RiskDesk::new(exposure.exposures().clone());
+        let session = FileSession::new(Directory::new(), Format::Json);
+        let (mut session, mut commands) = (session.with_limits(desk, || ()), vec![]);
+        let of_b = ORDER_1.replace(r#""session":"A","id":1"#, r#""session":"B","id":2"#);
+        for line in [&[AAPL, ORDER_1, &of_b], lines].concat() {
+            let line = line.replace("NUMBER", &number.0.to_string());
+            session.line(&line, &mut |command, _| commands.push(command)).unwrap();
+        }
+        let amended = commands.iter().skip(5);
+        amended.map(|command| (command.symbol.0, command.verdict, command.action)).collect()
     };
-    let (none, blank) = (Reason::None, b"              ");
+    let broken = |symbol, verdict, number, sides| {
+        (symbol, verdict, Action::from(BreakTrade::new(number, sides)))
+    };
+    let (none, unknown, blank) = (Reason::None, Reason::UnknownTrade, b"              ");
+    let (a, b) = (side(1, 1, blank), side(2, 2, blank));
+    let texts = r#"{"op":"break_trade","match":NUMBER,"incoming_session":"B","incoming_id":2,"incoming_text":"fourteen chars","resting_session":"A","resting_id":1,"resting_text":" a b"}"#;
+    let line = |number: &str, resting: &str, incoming: &str| {
+        let [(resting, resting_id), (incoming, incoming_id)] =
+            [resting, incoming].map(|order| order.split_once(' ').unwrap());
+        format!(
+            r#"{{"op":"break_trade","match":{number},"resting_session":"{resting}","resting_id":{resting_id},"incoming_session":"{incoming}","incoming_id":{incoming_id}}}"#
+        )
+    };
+    let (once, other) = (line("NUMBER", "A 1", "B 2"), MatchNumber(number.0 + 1));
     assert_eq!(
-        break_trade(
-            r#""resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":2"#
-        ),
-        broken(1, none, [side(1, 1, blank), side(2, 2, blank)])
+        amended(&[&once, texts, &once]),
+        [
+            broken(1, none, number, [a, b]),
+            broken(
+                0,
+                Reason::AlreadyBroken,
+                number,
+                [side(1, 1, b" a b          "), side(2, 2, b"fourteen chars")]
+            ),
+            broken(0, Reason::AlreadyBroken, number, [a, b]),
+        ]
     );
-    assert_eq!(
-        break_trade(
-            r#""incoming_session":"A","incoming_id":1,"incoming_text":"fourteen chars","resting_session":"B","resting_id":2,"resting_text":" a b""#
-        ),
-        broken(1, none, [side(2, 2, b" a b          "), side(1, 1, b"fourteen chars")])
-    );
-    for (session, number, id) in [("B", 2, 3), ("B", 2, 4), ("B", 2, 99), ("Z", 0, 1)] {
-        let resting = r#""resting_session":"A","resting_id":1"#;
-        let incoming = format!(r#""incoming_session":"{session}","incoming_id":{id}"#);
-        assert_eq!(
-            break_trade(&format!("{resting},{incoming}")),
-            broken(0, Reason::UnknownOrder, [side(1, 1, blank), side(number, id, blank)]),
-            "{incoming}"
-        );
+    for (line, number, sides) in [
+        (line(&other.0.to_string(), "A 1", "B 2"), other, [a, b]),
+        (line("NUMBER", "B 2", "A 1"), number, [b, a]),
+        (line("NUMBER", "A 1", "B 3"), number, [a, side(2, 3, blank)]),
+        (line("NUMBER", "A 1", "Z 2"), number, [a, side(0, 2, blank)]),
+    ] {
+        assert_eq!(amended(&[&line]), [broken(0, unknown, number, sides)], "{line}");
+        let both = amended(&[&line, &once]);
+        assert_eq!(both[1].1, none, "what was refused breaks nothing: {line}");
     }
+}
+
+#[test]
+fn a_trade_is_corrected_downwards_only_and_not_after_it_was_broken() {
+    let exposure = exposure_with_a_trade(7, SymbolId(1));
+    let number = MatchNumber::of(SeqNo(7), 1).0;
+    let orders = r#""resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":2"#;
+    let correct = |qty: u64, price: &str| {
+        format!(
+            r#"{{"op":"correct_trade","match":{number},{orders},"qty":{qty},"price":"{price}"}}"#
+        )
+    };
+    let broken = format!(r#"{{"op":"break_trade","match":{number},{orders}}}"#);
+    let unknown = correct(5, "1.00").replace(r#""resting_id":1"#, r#""resting_id":9"#);
+    let desk = RiskDesk::new(exposure.exposures().clone());
+    let session = FileSession::new(Directory::new(), Format::Json);
+    let (mut session, mut verdicts) = (session.with_limits(desk, || ()), vec![]);
+    let of_b = ORDER_1.replace(r#""session":"A","id":1"#, r#""session":"B","id":2"#);
+    let quantity = Reason::InvalidQuantity;
+    let lines = [
+        (correct(101, "1.00"), quantity),
+        (correct(90, "1.005"), Reason::OffTick),
+        (correct(90, "1.00"), Reason::None),
+        (correct(91, "1.00"), quantity),
+        (correct(90, "1.01"), Reason::None),
+        (correct(0, "1.01"), quantity),
+        (unknown, Reason::UnknownTrade),
+        (broken, Reason::None),
+        (correct(5, "1.00"), Reason::AlreadyBroken),
+    ];
+    for line in [AAPL, ORDER_1, &of_b].into_iter().chain(lines.iter().map(|line| &*line.0)) {
+        session.line(line, &mut |command, _| verdicts.push(command.verdict)).unwrap();
+    }
+    assert_eq!(verdicts[5..], lines.map(|line| line.1));
 }
 
 #[test]

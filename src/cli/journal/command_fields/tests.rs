@@ -4,6 +4,7 @@ use super::super::export::cells;
 use super::super::samples::{self, of_a, venue_wide};
 use super::*;
 use ringside_edge::gateway::file_session::{FileSession, Format, LineError};
+use ringside_edge::gateway::risk::RiskDesk;
 use ringside_model::command::{
     Enter, EnterStop, ImportOrder, MassCancel, PlanState, Replace, SetOrderEntry,
 };
@@ -24,7 +25,9 @@ fn read_back(command: Command) -> (String, [Result<Vec<Command>, LineError>; 2])
     });
     let csv = [columns.join(","), String::from_utf8(record).unwrap()];
     let read = |format, lines: &[String]| {
-        let (mut session, mut commands) = (FileSession::new(names.clone(), format), vec![]);
+        let session = FileSession::new(names.clone(), format);
+        let desk = RiskDesk::new(samples::exposures());
+        let (mut session, mut commands) = (session.with_limits(desk, || ()), vec![]);
         for line in lines {
             session.line(line, &mut |command, time| {
                 assert_eq!(time, Some(Nanos(7)));

@@ -1,10 +1,10 @@
 //! Byte format of a snapshot file.
 //!
 //! ```text
-//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬───────┬────────┬─────────────┬─────────────┬──────────┬─────────┬─────┐
-//! │ header │ definitions │ rules       │ last prices │ orders │ stop limits │ reserves │ terms │ band   │ used blocks │ their mixed │ streams  │ traded  │ end │
-//! │        │ (as frames) │ (as frames) │             │        │ reached     │          │       │ timers │ of ids      │ symbols     │ sessions │ values  │     │
-//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴───────┴────────┴─────────────┴─────────────┴──────────┴─────────┴─────┘
+//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬───────┬────────┬──────────┬─────────────┬─────────────┬──────────┬─────────┬────────┬─────┐
+//! │ header │ definitions │ rules       │ last prices │ orders │ stop limits │ reserves │ terms │ band   │ settings │ used blocks │ their mixed │ streams  │ traded  │ trades │ end │
+//! │        │ (as frames) │ (as frames) │             │        │ reached     │          │       │ timers │ owed work│ of ids      │ symbols     │ sessions │ values  │        │     │
+//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴───────┴────────┴──────────┴─────────────┴─────────────┴──────────┴─────────┴────────┴─────┘
 //!
 //! header
 //!  0       8        12          16       24        32       40      48     56
@@ -92,7 +92,8 @@ const SESSION_ROWS: u32 = 14;
 const TRADED: u32 = 15;
 const OWED: u32 = 16;
 const SETTINGS: u32 = 17;
-const END: u32 = 18;
+const TRADES: u32 = 18;
+const END: u32 = 19;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -138,6 +139,7 @@ impl Snapshot {
         to.section(STREAM_ROWS, positions.rows.as_bytes())?;
         to.section(SESSION_ROWS, sessions.as_bytes())?;
         to.section(TRADED, self.traded.as_bytes())?;
+        to.section(TRADES, &self.trades)?;
         to.section(END, &to.crc.to_le_bytes())
     }
 
@@ -172,6 +174,7 @@ impl Snapshot {
         let positions = PositionsImage { next_block, rows: rows(take(STREAM_ROWS)?)? };
         let sessions: Vec<SessionRow> = rows(take(SESSION_ROWS)?)?;
         let traded: Vec<TradedRow> = rows(take(TRADED)?)?;
+        let trades = take(TRADES)?.to_vec();
         let before_end = &bytes[..bytes.len() - rest.len()];
         let end = take_section(&mut rest, END)?;
         if end != crc32c::crc32c(before_end).to_le_bytes() || !rest.is_empty() {
@@ -199,6 +202,7 @@ impl Snapshot {
             used_ids: UsedRows { blocks, symbols },
             streams: StreamsImage { positions, sessions, day: head.day },
             traded,
+            trades,
         })
     }
 

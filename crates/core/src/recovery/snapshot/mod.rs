@@ -54,6 +54,8 @@ pub struct Snapshot {
     pub streams: StreamsImage,
     /// Values traded on the day, by session, firm and symbol.
     pub traded: Vec<TradedRow>,
+    /// All trades, as [`Trades`](crate::registry::trades::Trades) keeps them.
+    pub trades: Vec<u8>,
 }
 
 /// Parts of a venue that goes on from a snapshot.
@@ -62,7 +64,7 @@ pub struct Restored {
     pub engines: Vec<Engine>,
     /// Order ids that sessions have used.
     pub used_ids: UsedIds,
-    /// Open orders, and values traded on the day.
+    /// Open orders, values traded on the day, and trades.
     pub exposure: ExposureCounter,
 }
 
@@ -192,8 +194,8 @@ impl Snapshot {
         Ok(Restored { engines, used_ids, exposure })
     }
 
-    /// Returns the open orders and the values traded on the day; `None` if the traded values are
-    /// impossible.
+    /// Returns the open orders, the values traded on the day, and the trades; `None` if values or
+    /// trades are impossible.
     fn exposure(&self) -> Option<ExposureCounter> {
         let (mut exposure, image) = (ExposureCounter::default(), &self.image);
         image.definitions.iter().for_each(|command| exposure.definition(command));
@@ -211,6 +213,7 @@ impl Snapshot {
         }
         image.last_prices.iter().for_each(|&(symbol, price)| exposure.set_price(symbol, price));
         exposure.set_traded(&self.traded)?;
+        exposure.set_trades(&self.trades)?;
         Some(exposure)
     }
 

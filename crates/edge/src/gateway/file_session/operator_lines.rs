@@ -2,11 +2,15 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Interpreter, required_id, required_name};
+use ringside_core::registry::rules::Amended;
+use ringside_core::registry::trades::Trade;
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, ClientFields, Command, CorrectTrade, SetDurability,
     SetOrderEntry, TradeSide, TradingDay,
 };
-use ringside_model::domain::{DayEvent, MatchNumber, Name, Nanos, OrderId, SessionId, SymbolId};
+use ringside_model::domain::{
+    DayEvent, MatchNumber, Nanos, OrderId, Quantity, SessionId, SymbolId,
+};
 use ringside_model::durability::Durability;
 use ringside_model::field::FieldSource;
 use ringside_model::reason::Reason;
@@ -65,8 +69,11 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
 
     pub(super) fn break_trade(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("break_trade", BREAK_TRADE)?;
-        let (symbol, trade) = self.trade(fields)?;
-        let verdict = verdict_on(symbol);
+        let trade = self.trade(fields)?;
+        let (symbol, verdict) = match self.unbroken(&trade) {
+            Ok((symbol, _)) => (symbol, Reason::None),
+            Err(reason) => (SymbolId::NONE, reason),
+        };
         self.send(SessionId(0), symbol, verdict, Action::from(trade));
         Ok(())
     }
@@ -75,12 +82,16 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         fields.allow("correct_trade", CORRECT_TRADE)?;
         let price = fields.required(Field::Price, fields.decimal(Field::Price)?)?;
         let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
-        let (symbol, trade) = self.trade(fields)?;
+        let trade = self.trade(fields)?;
+        let unbroken = self.unbroken(&trade);
+        let symbol = unbroken.map_or(SymbolId::NONE, |(symbol, _)| symbol);
         let price = self.ticks(symbol, price);
-        let verdict = match (verdict_on(symbol), price) {
-            (Reason::None, Err(reason)) => reason,
-            (Reason::None, Ok(_)) if quantity.0 == 0 => Reason::InvalidQuantity,
-            (verdict, _) => verdict,
+        let verdict = match (unbroken, price) {
+            (Err(reason), _) | (Ok(_), Err(reason)) => reason,
+            (Ok((_, traded)), Ok(_)) if quantity.0 == 0 || quantity > traded => {
+                Reason::InvalidQuantity
+            }
+            _ => Reason::None,
         };
         let price = price.unwrap_or_default();
         let correction = CorrectTrade { trade, price, quantity };
@@ -88,37 +99,40 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         Ok(())
     }
 
-    /// Returns the trade that a line names, and its symbol; `SymbolId::NONE` if its orders cannot
-    /// have traded with each other. It is not known here if they did.
-    fn trade(&self, fields: &Fields) -> Result<(SymbolId, BreakTrade), Fault> {
-        let number = fields.required(Field::Match, fields.integer_to(Field::Match, u64::MAX)?)?;
-        let fields_of_sides = [
-            (Field::RestingSession, Field::RestingId, Field::RestingText),
-            (Field::IncomingSession, Field::IncomingId, Field::IncomingText),
-        ];
-        let mut sides = [(SymbolId::NONE, NOBODY); 2];
-        for (side, (session, id, text)) in sides.iter_mut().zip(fields_of_sides) {
-            let (name, id) = (required_name(fields, session)?, required_id(fields, id)?);
-            *side = self.trade_side(name, id, client_text(fields, text)?);
+    /// Returns the symbol and the quantity of a trade that happened between these orders and was
+    /// not broken before.
+    fn unbroken(&mut self, trade: &BreakTrade) -> Result<(SymbolId, Quantity), Reason> {
+        (self.wait)();
+        let sides = trade.sides().map(|side| (side.session, side.id));
+        let known = self.admission.trade(trade.match_number).filter(|known| known.sides == sides);
+        let Trade { symbol, quantity, .. } = known.ok_or(Reason::UnknownTrade)?;
+        match self.directory.rules().amended(trade.match_number) {
+            Some(Amended::Broken) => Err(Reason::AlreadyBroken),
+            Some(Amended::Corrected(quantity)) => Ok((symbol, quantity)),
+            None => Ok((symbol, quantity)),
         }
-        let [(symbol, resting), (other, incoming)] = sides;
-        let symbol = if symbol == other { symbol } else { SymbolId::NONE };
-        let match_number = MatchNumber(number);
-        Ok((symbol, BreakTrade::new(match_number, [resting, incoming])))
     }
 
-    /// Returns one side of a trade, and the symbol of its order. A new session name is not defined
-    /// here: a session that never existed has not traded.
+    /// Returns the trade that a line names.
+    fn trade(&self, fields: &Fields) -> Result<BreakTrade, Fault> {
+        let number = fields.required(Field::Match, fields.integer_to(Field::Match, u64::MAX)?)?;
+        let resting = (Field::RestingSession, Field::RestingId, Field::RestingText);
+        let incoming = (Field::IncomingSession, Field::IncomingId, Field::IncomingText);
+        let sides = [self.trade_side(fields, resting)?, self.trade_side(fields, incoming)?];
+        Ok(BreakTrade::new(MatchNumber(number), sides))
+    }
+
+    /// Returns one side of a trade. A new session name is not defined here: a session that never
+    /// existed has not traded.
     fn trade_side(
         &self,
-        name: Name,
-        id: OrderId,
-        text: [u8; ClientFields::TEXT_BYTES],
-    ) -> (SymbolId, TradeSide) {
-        let session = self.directory.numbers().session_id(name);
-        let symbol = session.and_then(|session| self.directory.order_symbol(session, id));
-        let session = session.unwrap_or_default();
-        (symbol.unwrap_or(SymbolId::NONE), TradeSide { id, session, text })
+        fields: &Fields,
+        (session, id, text): (Field, Field, Field),
+    ) -> Result<TradeSide, Fault> {
+        let (name, id) = (required_name(fields, session)?, required_id(fields, id)?);
+        let text = client_text(fields, text)?;
+        let session = self.directory.numbers().session_id(name).unwrap_or_default();
+        Ok(TradeSide { id, session, text })
     }
 
     pub(super) fn set_durability(&mut self, fields: &Fields) -> Result<(), Fault> {
@@ -134,12 +148,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     }
 }
 
-fn verdict_on(symbol: SymbolId) -> Reason {
-    if symbol == SymbolId::NONE { Reason::UnknownOrder } else { Reason::None }
-}
-
 const NO_TEXT: [u8; ClientFields::TEXT_BYTES] = [b' '; ClientFields::TEXT_BYTES];
-const NOBODY: TradeSide = TradeSide { id: OrderId(0), session: SessionId(0), text: NO_TEXT };
 
 /// Returns a client's text on an order, padded with spaces.
 fn client_text(fields: &Fields, field: Field) -> Result<[u8; ClientFields::TEXT_BYTES], Fault> {

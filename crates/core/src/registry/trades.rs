@@ -1,0 +1,241 @@
+//! Trades of the venue, for the breaks and corrections of later.
+//!
+//! A trade takes 10 to 20 bytes as a rule and [`TRADE_BYTES_MAX`] at most: its numbers are written
+//! in groups of seven bits, and its match number as the distance to the one before. The trades
+//! lie in chunks, so that none is moved when more come, and one is found by a search over the
+//! chunks and a walk through one of them.
+
+use ringside_model::domain::{MatchNumber, OrderId, Quantity, SessionId, SymbolId};
+
+/// Trade as it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trade {
+    /// Match number of the trade.
+    pub match_number: MatchNumber,
+    /// Symbol of the trade.
+    pub symbol: SymbolId,
+    /// Quantity of the trade.
+    pub quantity: Quantity,
+    /// Sessions and order ids of the resting and of the incoming order.
+    pub sides: [(SessionId, OrderId); 2],
+}
+
+/// All trades, in the order of their match numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trades {
+    chunks: Vec<Chunk>,
+    /// Match number of the last trade.
+    last: MatchNumber,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Chunk {
+    /// Match number of the first trade.
+    first: MatchNumber,
+    bytes: Vec<u8>,
+}
+
+/// Walk through the trades of a chunk.
+struct Walk<'a> {
+    rest: &'a [u8],
+    /// Match number of the trade before; 0 before the first one.
+    before: u64,
+}
+
+/// Bytes of a chunk: a search walks through a quarter of a thousand trades.
+const CHUNK_BYTES: usize = 4096;
+/// Most bytes of a trade: four numbers of 64 bits and three of 32 bits.
+pub const TRADE_BYTES_MAX: usize = 4 * 10 + 3 * 5;
+
+impl Trades {
+    /// Adds a trade behind all others.
+    pub(crate) fn push(&mut self, trade: &Trade) {
+        let number = trade.match_number;
+        assert!(number > self.last, "match numbers rise");
+        let has_room = |chunk: &Chunk| chunk.bytes.len() + TRADE_BYTES_MAX <= CHUNK_BYTES;
+        let mut distance = number.0 - self.last.0;
+        if !self.chunks.last().is_some_and(has_room) {
+            self.chunks.push(Chunk { first: number, bytes: Vec::with_capacity(CHUNK_BYTES) });
+            distance = number.0;
+        }
+        self.last = number;
+        let Some(Chunk { bytes, .. }) = self.chunks.last_mut() else { return };
+        let [(resting, resting_id), (incoming, incoming_id)] = trade.sides;
+        for number in [
+            distance,
+            trade.symbol.0.into(),
+            trade.quantity.0,
+            resting.0.into(),
+            resting_id.0,
+            incoming.0.into(),
+            incoming_id.0,
+        ] {
+            write(bytes, number);
+        }
+    }
+
+    /// Finds a trade.
+    pub fn find(&self, number: MatchNumber) -> Option<Trade> {
+        let behind = self.chunks.partition_point(|chunk| chunk.first <= number);
+        let chunk = &self.chunks[behind.checked_sub(1)?];
+        chunk.trades().find(|trade| trade.match_number == number)
+    }
+
+    /// Returns all trades as bytes of a snapshot: equal trades give equal bytes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let lengths = self.chunks.iter().map(|chunk| chunk.bytes.len() + size_of::<u32>());
+        let mut all = Vec::with_capacity(lengths.sum());
+        for Chunk { bytes, .. } in &self.chunks {
+            all.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            all.extend_from_slice(bytes);
+        }
+        all
+    }
+
+    /// Restores the trades from bytes; `None` if [`to_bytes`](Self::to_bytes) would not return
+    /// them.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Trades> {
+        let (mut trades, mut rest) = (Trades::default(), bytes);
+        while !rest.is_empty() {
+            let (length, behind) = rest.split_first_chunk()?;
+            let (chunk, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            let mut walk = Walk { rest: chunk, before: 0 };
+            while !walk.rest.is_empty() {
+                let trade = walk.next().filter(|trade| trade.match_number > trades.last)?;
+                trades.push(&trade);
+            }
+            rest = behind;
+        }
+        (trades.to_bytes() == bytes).then_some(trades)
+    }
+}
+
+impl Chunk {
+    fn trades(&self) -> Walk<'_> {
+        Walk { rest: &self.bytes, before: 0 }
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Trade;
+
+    /// Returns the next trade; `None` behind the last one, and for bytes that are no trade.
+    fn next(&mut self) -> Option<Trade> {
+        self.before = self.before.checked_add(read(&mut self.rest)?)?;
+        let small = |rest: &mut &[u8]| u32::try_from(read(rest)?).ok();
+        let rest = &mut self.rest;
+        Some(Trade {
+            match_number: MatchNumber(self.before),
+            symbol: SymbolId(small(rest)?),
+            quantity: Quantity(read(rest)?),
+            sides: [
+                (SessionId(small(rest)?), OrderId(read(rest)?)),
+                (SessionId(small(rest)?), OrderId(read(rest)?)),
+            ],
+        })
+    }
+}
+
+/// Appends a number in groups of seven bits, the lowest first; all but the last have the high bit.
+fn write(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn read(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for group in 0..u64::BITS.div_ceil(7) {
+        let (&byte, behind) = rest.split_first()?;
+        *rest = behind;
+        number |= u64::from(byte & 0x7F).checked_shl(7 * group)?;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringside_model::domain::SeqNo;
+
+    fn trade(seqno: u64, trade: u32) -> Trade {
+        let sides = [(SessionId(1), OrderId(seqno)), (SessionId(300), OrderId(2))];
+        let match_number = MatchNumber::of(SeqNo(seqno), trade);
+        Trade { match_number, symbol: SymbolId(3), quantity: Quantity(100), sides }
+    }
+
+    fn trades(count: u64) -> Trades {
+        let mut trades = Trades::default();
+        for seqno in 1..=count {
+            (1..=3).for_each(|number| trades.push(&trade(seqno * 5, number)));
+        }
+        trades
+    }
+
+    #[test]
+    fn every_trade_is_found_and_nothing_else() {
+        let trades = trades(1_000);
+        assert!(trades.chunks.len() > 5);
+        for seqno in 0..=1_001 * 5 {
+            for number in 0..=4 {
+                let is_one = (1..=3).contains(&number) && (5..=5_000).contains(&seqno);
+                let expected = is_one && seqno % 5 == 0;
+                let found = trades.find(MatchNumber::of(SeqNo(seqno), number));
+                assert_eq!(found, expected.then(|| trade(seqno, number)), "{seqno}/{number}");
+            }
+        }
+        assert_eq!(Trades::default().find(MatchNumber(1)), None);
+    }
+
+    #[test]
+    fn a_trade_takes_a_few_bytes_and_never_more_than_the_most() {
+        let bytes: usize = trades(1_000).chunks.iter().map(|chunk| chunk.bytes.len()).sum();
+        assert!((8..=10).contains(&(bytes / 3_000)), "{bytes} bytes");
+        let (id, session) = (OrderId(u64::MAX), SessionId(u32::MAX));
+        let largest = Trade {
+            match_number: MatchNumber(u64::MAX),
+            symbol: SymbolId(u32::MAX),
+            quantity: Quantity(u64::MAX),
+            sides: [(session, id); 2],
+        };
+        let mut trades = Trades::default();
+        trades.push(&largest);
+        assert!(trades.chunks[0].bytes.len() <= TRADE_BYTES_MAX);
+        assert_eq!(trades.chunks[0].trades().next(), Some(largest));
+        assert_eq!(Trades::from_bytes(&trades.to_bytes()), Some(trades));
+    }
+
+    #[test]
+    fn trades_go_on_from_their_bytes() {
+        let mut before = trades(700);
+        let mut restored = Trades::from_bytes(&before.to_bytes()).unwrap();
+        assert_eq!(restored, before);
+        for trades in [&mut before, &mut restored] {
+            (701..1_001).for_each(|seqno| trades.push(&trade(seqno * 5, 1)));
+        }
+        assert_eq!(restored, before);
+        assert_eq!(Trades::from_bytes(&[]), Some(Trades::default()));
+    }
+
+    #[test]
+    fn bytes_that_no_trades_have_are_refused() {
+        let bytes = trades(700).to_bytes();
+        let first = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
+        for length in (1..first).chain([bytes.len() - 1]) {
+            assert_eq!(Trades::from_bytes(&bytes[..length]), None, "{length}");
+        }
+        // The chunks in another order, an empty one, and a number of more groups than it needs.
+        let (one, others) = bytes.split_at(4 + first);
+        assert_eq!(Trades::from_bytes(&[others, one].concat()), None);
+        assert_eq!(Trades::from_bytes(&[&[0; 4], one].concat()), None);
+        assert_eq!(Trades::from_bytes(&[8, 0, 0, 0, 0x81, 0, 1, 1, 1, 1, 1, 1]), None);
+        assert!(Trades::from_bytes(&[7, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1]).is_some());
+        let endless = [&[20, 0, 0, 0][..], &[0xFF; 20]].concat();
+        assert_eq!(Trades::from_bytes(&endless), None);
+    }
+}
