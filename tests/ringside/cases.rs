@@ -56,6 +56,7 @@ cases! {
     stop_reached_in_closing_auction
     stop_reached_in_closing_auction_without_opening_trade
     symbol_with_a_quote_stays
+    trade_broken_once
 }
 
 fn check(name: &str) {
