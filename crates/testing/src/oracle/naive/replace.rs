@@ -181,7 +181,8 @@ const NONE: SpecialTerms = SpecialTerms::NONE;
 fn refuses_service(verdict: Reason) -> bool {
     use Reason::{
         Busy, CancelOnly, Closed, Halted, Killed, LowSpace, NoQuote, NotInCall, NotPermitted,
-        OrderEntryDisabled, RateLimit, RiskGross, RiskNotional, RiskQuantity, RiskRate,
+        OrderEntryDisabled, RateLimit, RiskGross, RiskMinimums, RiskNotional, RiskQuantity,
+        RiskRate, RiskSlices,
     };
     matches!(
         verdict,
@@ -199,5 +200,7 @@ fn refuses_service(verdict: Reason) -> bool {
             | RiskNotional
             | RiskQuantity
             | RiskRate
+            | RiskMinimums
+            | RiskSlices
     )
 }
