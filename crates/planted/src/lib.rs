@@ -77,7 +77,7 @@ bugs! {
     /// A standby stores a commit mark before its own device has the commands that the mark covers.
     VouchedBeforeSynced in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 298,
     /// A symbol trades before all of its orders have arrived.
-    ArrivedTooEarly in "ringside-engine::engine" by "engine_oracle::moving" seed 3,
+    ArrivedTooEarly in "ringside-engine::engine" by "engine_oracle::moving" seed 2,
     /// A partition asks for the next step of a move although the last one may have been carried out.
     LostAnswerIgnored in "ringside-cluster::cluster" by "partitions_sim::no_order_is_lost_or_doubled_while_symbols_move" seed 11,
     /// Orders are imported under another move than the one that exported them.
