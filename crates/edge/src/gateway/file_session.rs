@@ -84,9 +84,9 @@ impl FileSession {
         }
     }
 
-    /// Adds risk limits and the knowledge of trades. `wait` returns when all commands that were given
-    /// out have been answered: a verdict that depends on answers must not depend on how fast the
-    /// answers come.
+    /// Adds risk limits and the knowledge of trades. `wait` returns when all commands that were
+    /// given out have been answered: a verdict that depends on answers must not depend on how fast
+    /// the answers come.
     pub fn with_limits(self, desk: RiskDesk, wait: impl FnMut() + 'static) -> Self {
         FileSession { admission: Admission::with_limits(desk), wait: Box::new(wait), ..self }
     }
