@@ -536,7 +536,7 @@ impl Engine {
     #[cold]
     fn reject_unknown(&self, command: &Command, id: OrderId, sink: &mut impl ReportSink) {
         let reason = match command.verdict {
-            _ if self.waits(command.session, id) => Reason::Moving,
+            _ if self.names_waiting(command, id) => Reason::Moving,
             Reason::None => Reason::UnknownOrder,
             verdict => verdict,
         };

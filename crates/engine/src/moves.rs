@@ -437,6 +437,12 @@ impl Engine {
         self.waiting_ids.contains(&(session.0, id.0))
     }
 
+    /// Returns true if a request names an order that waits with the symbol of the request. An id of
+    /// another symbol is unknown, as it is to a shard without that symbol.
+    pub(super) fn names_waiting(&self, command: &Command, id: OrderId) -> bool {
+        self.tables.away.has(command.symbol) && self.waits(command.session, id)
+    }
+
     /// Gives a symbol its book back; the orders that waited rest again.
     fn open(&mut self, symbol: SymbolId, waiting: &[Waiting]) {
         let Away { place, .. } = self.tables.away.remove(symbol).expect("it is away");

@@ -126,7 +126,7 @@ impl Engine {
         }
         let slot = self.find(command, id, bucket);
         let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
-            let waits = self.waits(command.session, id);
+            let waits = self.names_waiting(command, id);
             return Err(if waits { Reason::Moving } else { Reason::TooLate });
         };
         if command.verdict.refuses_service() {

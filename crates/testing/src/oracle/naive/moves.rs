@@ -43,6 +43,11 @@ impl Naive {
         waiting.any(|(order, _)| order.session == session && order.id == id)
     }
 
+    /// Returns true if a request names an order that waits, and its symbol is not traded here.
+    pub(super) fn names_waiting(&self, command: &Command, id: OrderId) -> bool {
+        self.away.contains_key(&command.symbol) && self.waits(command.session, id)
+    }
+
     pub(super) fn move_symbol(&mut self, command: &Command, asked: &MoveSymbol) {
         let reason = match command.verdict {
             Reason::None => self.step(command.symbol, asked).err(),

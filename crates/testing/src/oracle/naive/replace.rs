@@ -60,7 +60,7 @@ impl Naive {
             return Err(Reason::DuplicateId);
         }
         let Some(old) = self.find_named(command, id) else {
-            let waits = self.waits(command.session, id);
+            let waits = self.names_waiting(command, id);
             return Err(if waits { Reason::Moving } else { Reason::TooLate });
         };
         if refuses_service(command.verdict) {

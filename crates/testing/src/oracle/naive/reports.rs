@@ -62,7 +62,7 @@ impl Naive {
 
     pub(super) fn reject_not_live(&mut self, command: &Command, id: OrderId) {
         let reason = match command.verdict {
-            _ if self.waits(command.session, id) => Reason::Moving,
+            _ if self.names_waiting(command, id) => Reason::Moving,
             Reason::None => Reason::UnknownOrder,
             verdict => verdict,
         };
