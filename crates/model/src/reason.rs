@@ -138,7 +138,7 @@ reasons! {
     RiskPegs = 77 "risk_pegs", Reject(0x804D), fix 3, "As many pegs are live as a risk limit lets.";
     RiskMinimums = 78 "risk_minimums", Reject(0x804E), fix 3, "As many hidden orders with a minimum quantity are live as a risk limit lets.";
     RiskSlices = 79 "risk_slices", Reject(0x804F), fix 3, "With the order icebergs would have more slices to show than a risk limit lets.";
-    UnknownTrade = 80 "unknown_trade", Reject(0x8050), fix 99, "There was no trade of this number between these orders.";
+    UnknownTrade = 80 "unknown_trade", Reject(0x8050), fix 99, "There was no trade of this number between these orders, or it is too old.";
     AlreadyBroken = 81 "already_broken", Reject(0x8051), fix 99, "The trade was broken before.";
     Busy = 82 "busy", Reject(0x8052), fix 2, "The symbol still has work of an earlier command to do: ask again in a moment.";
     InUse = 83 "in_use", Reject(0x8053), fix 99, "The symbol has live orders: the setting can only change without them.";

@@ -1,11 +1,13 @@
-//! Trades of the venue, for the breaks and corrections of later.
+//! Newest trades of the venue, for the breaks and corrections of later.
 //!
 //! A trade takes 10 to 20 bytes as a rule and [`TRADE_BYTES_MAX`] at most: its numbers are written
 //! in groups of seven bits, and its match number as the distance to the one before. The trades
 //! lie in chunks, so that none is moved when more come, and one is found by a search over the
-//! chunks and a walk through one of them.
+//! chunks and a walk through one of them. All chunks together take 256 MiB at most, some twenty
+//! million trades; then the oldest chunk goes.
 
 use ringside_model::domain::{MatchNumber, OrderId, Quantity, SessionId, SymbolId};
+use std::collections::VecDeque;
 
 /// Trade as it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +22,10 @@ pub struct Trade {
     pub sides: [(SessionId, OrderId); 2],
 }
 
-/// All trades, in the order of their match numbers.
+/// Newest trades, in the order of their match numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trades {
-    chunks: Vec<Chunk>,
+    chunks: VecDeque<Chunk>,
     /// Match number of the last trade.
     last: MatchNumber,
 }
@@ -44,22 +46,31 @@ struct Walk<'a> {
 
 /// Bytes of a chunk: a search walks through a quarter of a thousand trades.
 const CHUNK_BYTES: usize = 4096;
+/// Maximum number of chunks.
+const CHUNKS_MAX: usize = (256 << 20) / CHUNK_BYTES;
 /// Most bytes of a trade: four numbers of 64 bits and three of 32 bits.
 pub const TRADE_BYTES_MAX: usize = 4 * 10 + 3 * 5;
 
 impl Trades {
-    /// Adds a trade behind all others.
+    /// Adds a trade behind all others. The oldest trades go if there is no room for all.
     pub(crate) fn push(&mut self, trade: &Trade) {
+        self.push_among(trade, CHUNKS_MAX);
+    }
+
+    fn push_among(&mut self, trade: &Trade, chunks_max: usize) {
         let number = trade.match_number;
         assert!(number > self.last, "match numbers rise");
         let has_room = |chunk: &Chunk| chunk.bytes.len() + TRADE_BYTES_MAX <= CHUNK_BYTES;
         let mut distance = number.0 - self.last.0;
-        if !self.chunks.last().is_some_and(has_room) {
-            self.chunks.push(Chunk { first: number, bytes: Vec::with_capacity(CHUNK_BYTES) });
+        if !self.chunks.back().is_some_and(has_room) {
+            if self.chunks.len() == chunks_max {
+                self.chunks.pop_front();
+            }
+            self.chunks.push_back(Chunk { first: number, bytes: Vec::with_capacity(CHUNK_BYTES) });
             distance = number.0;
         }
         self.last = number;
-        let Some(Chunk { bytes, .. }) = self.chunks.last_mut() else { return };
+        let Some(Chunk { bytes, .. }) = self.chunks.back_mut() else { return };
         let [(resting, resting_id), (incoming, incoming_id)] = trade.sides;
         for number in [
             distance,
@@ -74,14 +85,14 @@ impl Trades {
         }
     }
 
-    /// Finds a trade.
+    /// Finds a trade; `None` for a number that no trade has, and for a trade that is too old.
     pub fn find(&self, number: MatchNumber) -> Option<Trade> {
         let behind = self.chunks.partition_point(|chunk| chunk.first <= number);
         let chunk = &self.chunks[behind.checked_sub(1)?];
         chunk.trades().find(|trade| trade.match_number == number)
     }
 
-    /// Returns all trades as bytes of a snapshot: equal trades give equal bytes.
+    /// Returns the trades as bytes of a snapshot: equal trades give equal bytes.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let lengths = self.chunks.iter().map(|chunk| chunk.bytes.len() + size_of::<u32>());
         let mut all = Vec::with_capacity(lengths.sum());
@@ -207,6 +218,19 @@ mod tests {
         trades.push(&largest);
         assert!(trades.chunks[0].bytes.len() <= TRADE_BYTES_MAX);
         assert_eq!(trades.chunks[0].trades().next(), Some(largest));
+        assert_eq!(Trades::from_bytes(&trades.to_bytes()), Some(trades));
+    }
+
+    #[test]
+    fn the_oldest_trades_go() {
+        let mut trades = Trades::default();
+        (1..=5_000).for_each(|seqno| trades.push_among(&trade(seqno, 1), 3));
+        assert_eq!(trades.chunks.len(), 3);
+        let find = |seqno| trades.find(MatchNumber::of(SeqNo(seqno), 1));
+        let oldest = trades.chunks[0].first.0 >> 20;
+        assert!((3_000..5_000).contains(&oldest), "{oldest}");
+        assert_eq!((find(oldest - 1), find(oldest)), (None, Some(trade(oldest, 1))));
+        assert_eq!(find(5_000), Some(trade(5_000, 1)));
         assert_eq!(Trades::from_bytes(&trades.to_bytes()), Some(trades));
     }
 
