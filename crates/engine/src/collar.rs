@@ -68,13 +68,13 @@ impl Engine {
 
     /// Returns the auction that uncrosses an open symbol once more. Between the parts of an auction
     /// orders may leave that would have traded at its price, so that others stay crossed at the
-    /// prices behind.
+    /// prices behind. Where the collar lets nothing trade, the symbol is to be halted.
     pub(super) fn uncross_left(&self, book: usize, auction: Auction) -> Option<Uncross> {
         if !self.books[book].is_open() || !self.is_crossed(book) {
             return None;
         }
         let uncross = self.uncross_of(book, auction, &self.crossed_interest(book, auction), false);
-        (uncross.clearing.price > 0).then_some(uncross)
+        (uncross.clearing.price > 0 || uncross.is_limited).then_some(uncross)
     }
 
     fn uncross_of(&self, book: usize, auction: Auction, call: &Call, collar_off: bool) -> Uncross {
