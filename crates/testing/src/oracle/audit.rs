@@ -237,7 +237,10 @@ impl Audit {
                         // A stop waits where nothing trades, or if its wave is one too many.
                         let is_in_wave = |r: &&Report| matches!(r.body(), Body::Triggered(t) if t.old_order == r.order);
                         let next = reports_left.clone().find(|r| !is_in_wave(r));
-                        let is_too_many = next.is_some_and(|r| r.reason == Reason::StopCascade);
+                        let is_halt = |r: &Report| {
+                            r.kind == ReportKind::StateChanged && r.reason == Reason::StopCascade
+                        };
+                        let is_too_many = next.is_some_and(is_halt);
                         let cannot_enter = !self.trades_continuously(r.symbol) || self.is_spent();
                         law!(is_too_many || cannot_enter, r);
                         law!(
