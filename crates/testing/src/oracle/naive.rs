@@ -86,7 +86,7 @@ pub struct Naive {
     /// Prices of these trades that belong to no wave of stops yet.
     traded_at: Vec<Price>,
     work: Work,
-    /// What symbols owe of the work of earlier commands.
+    /// Work of earlier commands that symbols owe.
     owed: BTreeMap<SymbolId, Owed>,
     sessions: BTreeSet<SessionId>,
     firms: BTreeSet<FirmId>,

@@ -14,7 +14,7 @@ pub const LIVED: [&str; 3] = ["auction", "halt", "end of day"];
 /// Kinds of orders in the table of triples.
 pub const KINDS: [Feature; 4] =
     [Feature::Iceberg, Feature::Minimum, Feature::Stop, Feature::Primary];
-/// What such an order meets afterwards, in the table of triples.
+/// Event that such an order meets afterwards, in the table of triples.
 pub const MEETS: [&str; 2] = ["self-trade prevention", "fill-or-kill"];
 
 /// Number of times that features met, over many streams.
