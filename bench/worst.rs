@@ -1,10 +1,10 @@
 //! The dearest command of each kind: the engine beside books that make the command as dear as
 //! possible.
 //!
-//! `cargo bench --bench worst -- [--only TEXT] [--quick]`. A command may take 300 ns for each of its
-//! reports, and a little for each level or order that the rules let it look at. Each row fills a
-//! venue, applies its command several times, and prints the median. A row beyond its bound, or with
-//! an unexpected number of reports, ends the run with exit code 1.
+//! `cargo bench --bench worst -- [--only TEXT] [--quick]`. A command may take 300 ns for each of
+//! its reports, and a little for each level or order that the rules let it look at. Each row fills
+//! a venue, applies its command several times, and prints the median. A row beyond its bound, or
+//! with an unexpected number of reports, ends the run with exit code 1.
 
 #[expect(dead_code, reason = "no flow is run here")]
 #[path = "contest.rs"]

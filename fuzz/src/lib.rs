@@ -1,5 +1,5 @@
-//! Fuzz targets: one function for each decoder, and one for commands. `scripts/fuzz` runs the target
-//! `commands`. The others run from the folder of the repository, with a nightly Rust and
+//! Fuzz targets: one function for each decoder, and one for commands. `scripts/fuzz` runs the
+//! target `commands`. The others run from the folder of the repository, with a nightly Rust and
 //! `cargo-fuzz`:
 //!
 //! ```text

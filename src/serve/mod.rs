@@ -283,7 +283,10 @@ fn timers_of(venue: &Venue, away: impl Iterator<Item = SymbolId>) -> TimerTable 
     for engine in venue.engines() {
         for (symbol, at) in engine.due_times() {
             timers.add(symbol, at);
-            timers.plan(symbol, engine.planned_time(symbol));
+            match engine.planned_time(symbol) {
+                Some(end) if engine.is_extended(symbol) => timers.extend(symbol, end),
+                planned => timers.plan(symbol, planned),
+            }
         }
     }
     away.for_each(|symbol| timers.leave(symbol));

@@ -1,6 +1,6 @@
-//! Runs the sessions in tests/cases through the program. Each rules on one question that the matching
-//! rules had left open: a line `#> REPORT` below a command has the fields of a report of this command,
-//! and a command has no other reports.
+//! Runs the sessions in tests/cases through the program. Each rules on one question that the
+//! matching rules had left open: a line `#> REPORT` below a command has the fields of a report of
+//! this command, and a command has no other reports.
 
 use crate::order_types::exec;
 use serde_json::{Map, Value};

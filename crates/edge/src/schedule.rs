@@ -7,8 +7,8 @@
 //! state that an operator has set since the last boundary stays until the next one.
 //!
 //! An operator who has planned a state for a later time overrides the schedule: the boundaries up
-//! to that time are skipped. Each skipped boundary is journaled too, as a plan that is rejected. The
-//! extension of a call is no such plan: a boundary takes its place.
+//! to that time are skipped. Each skipped boundary is journaled too, as a plan that is rejected.
+//! The extension of a call is no such plan: a boundary takes its place.
 
 use crate::calendar::{Boundary, Timetable};
 use crate::timers::{Outlook, PlanProgress, TimerTable};

@@ -122,7 +122,7 @@ impl TimerTable {
     }
 
     /// Sets the time to which a call has been extended.
-    pub(crate) fn extend(&self, symbol: SymbolId, at: Nanos) {
+    pub fn extend(&self, symbol: SymbolId, at: Nanos) {
         self.change(symbol, |timers| {
             timers.reopens = None;
             (timers.planned, timers.is_extension) = (Some(at), true);
@@ -348,7 +348,7 @@ impl<U> TimerWatch<U> {
                 timers.reopens = given(changed.reopens_at);
                 // A command that sets a state removes the planned state.
                 if kind == Some(FrameKind::SetState) {
-                    timers.planned = None;
+                    (timers.planned, timers.is_extension) = (None, false);
                 }
             }),
             Body::LimitState(LimitState { stands, pause_at }) => {

@@ -55,8 +55,9 @@ impl Candidates {
         }
     }
 
-    /// Returns the best price: the highest if bids are left over at all prices, the lowest if offers
-    /// are, otherwise the one nearest to the reference, or the middle one without a reference (0).
+    /// Returns the best price: the highest if bids are left over at all prices, the lowest if
+    /// offers are, otherwise the one nearest to the reference, or the middle one without a
+    /// reference (0).
     pub(crate) fn price(&self, reference: i64) -> i64 {
         if self.all_bids && !planted(Bug::PressureIgnored) {
             self.highest

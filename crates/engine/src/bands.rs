@@ -366,6 +366,7 @@ impl Engine {
     }
 
     fn check_bands(&self, book: usize, market: &Market) -> Result<(), &'static str> {
+        // While a symbol owes work, orders may be beyond a band, and a limit state does not begin.
         if self.books[book].owes() {
             return Ok(());
         }

@@ -81,15 +81,15 @@ impl Call {
         }
     }
 
-    /// Returns the result of the auction, at a price from `low` to `high`, with a reference price in
-    /// this range that is 0 for none.
+    /// Returns the result of the auction, at a price from `low` to `high`, with a reference price
+    /// in this range that is 0 for none.
     ///
     /// Candidates are the prices from the lowest to the highest limit; if both sides have orders
-    /// without a limit, the reference and the prices up to it too. Of these, the prices at which most
-    /// trades win, then those with the smallest surplus. Of the rest: the highest if bids are left
-    /// over at all of them, the lowest if offers are, otherwise the price nearest to the reference,
-    /// or the middle price without one. Limits beyond the range count at its edge, or are out of
-    /// reach.
+    /// without a limit, the reference and the prices up to it too. Of these, the prices at which
+    /// most trades win, then those with the smallest surplus. Of the rest: the highest if bids are
+    /// left over at all of them, the lowest if offers are, otherwise the price nearest to the
+    /// reference, or the middle price without one. Limits beyond the range count at its edge, or
+    /// are out of reach.
     pub(super) fn clearing(&self, (low, high): (i64, i64), reference: i64) -> Clearing {
         let Some((lowest, highest)) = self.candidate_range((low, high), reference) else {
             return Clearing::default();

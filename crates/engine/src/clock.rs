@@ -102,12 +102,12 @@ impl Engine {
         self.done = Traded::default();
         self.catch_up_with(symbol, at.time, sink);
         self.go_on(at, book, sink);
-        if self.check_busy(book).is_ok() {
+        if !self.is_busy(book) {
             self.reopen_if_due(at, book, sink);
         }
         if let Some(plan) = self.tables.plans.get(symbol).copied()
             && plan.time() <= at.time
-            && self.check_busy(book).is_ok()
+            && !self.is_busy(book)
             && !planted(Bug::PlanNotCarriedOut)
         {
             self.tables.plans.remove(symbol);
@@ -159,6 +159,13 @@ impl Engine {
         self.tables.plans.get(symbol).map(PlanState::time)
     }
 
+    /// Returns true if the next state of a symbol is that after an extension of its call.
+    pub fn is_extended(&self, symbol: SymbolId) -> bool {
+        let settings = self.settings(symbol);
+        let plan = self.tables.plans.get(symbol);
+        settings.extended > 0 && plan.is_some_and(|plan| plan.due == settings.extended_to)
+    }
+
     /// Iterates over the scheduled symbols and their official times.
     pub(super) fn planned_times(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
         self.tables.plans.iter().map(|(symbol, plan)| (symbol, plan.time()))
@@ -174,8 +181,8 @@ impl Engine {
         })
     }
 
-    /// Returns the orders of a symbol that end at a time, in the order in which `cover` collects all
-    /// its orders.
+    /// Returns the orders of a symbol that end at a time, in the order in which `cover` collects
+    /// all its orders.
     fn ending(&self, symbol: SymbolId, end: Nanos) -> Vec<Slot> {
         let slot_of =
             |&(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);

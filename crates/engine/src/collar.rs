@@ -10,9 +10,9 @@ use super::call::Call;
 use ringside_model::command::{PlanState, Sequenced};
 use ringside_model::domain::{Auction, Nanos, SymbolState};
 use ringside_model::reason::Reason;
-use ringside_model::report::{CallExtended, ReportSink, StateChanged, StatePlanned, Subject};
+use ringside_model::report::{CallExtended, ReportSink, StatePlanned};
 
-/// Next state of a symbol, and the auction that trades first.
+/// Next state of a symbol, and the terms of the auction before it.
 #[derive(Clone, Copy)]
 pub(super) struct Coming {
     pub state: SymbolState,
@@ -39,7 +39,8 @@ impl Coming {
         Coming { state, collar_off: false, random_ns: 0, seed: 0 }
     }
 
-    /// Returns the state of a plan that is due. An extension draws its delay behind that of the plan.
+    /// Returns the state of a plan that is due. An extension draws its delay behind that of the
+    /// plan.
     pub(crate) fn planned(plan: &PlanState) -> Self {
         Coming { random_ns: plan.random_ns, seed: plan.seed_after(), ..Coming::of(plan.state) }
     }
@@ -139,7 +140,9 @@ impl Engine {
         }
         let (count, due) =
             (settings.extended + 1, Nanos(at.time.0.saturating_add(settings.extension.0)));
-        self.change_settings(symbol, |settings| settings.extended = count);
+        self.change_settings(symbol, |settings| {
+            (settings.extended, settings.extended_to) = (count, due);
+        });
         if self.books[book].is_guarded() {
             self.change_market(book, |market| market.reopening = None);
         }
@@ -156,9 +159,6 @@ impl Engine {
         if self.books[book].state() != SymbolState::Open || !self.is_crossed(book) {
             return;
         }
-        let (symbol, state) = (self.books[book].symbol(), SymbolState::Halted);
-        self.change_state(book, symbol, state);
-        let subject = Subject { reason: Reason::Collar, ..Subject::from(symbol) };
-        sink.report(StateChanged { state, reopens_at: Nanos(0) }.about(subject));
+        self.halt(book, Reason::Collar, sink);
     }
 }

@@ -114,8 +114,8 @@ impl Engine {
         }
     }
 
-    /// Keeps the slice sizes of an order that does not rest yet. By the end of its command the order
-    /// rests or has ended.
+    /// Keeps the slice sizes of an order that does not rest yet. By the end of its command the
+    /// order rests or has ended.
     pub(super) fn begin_reserve(&mut self, order: &Order, display: Display) {
         self.keep_reserve(order, 0, 0, display);
     }
@@ -187,7 +187,8 @@ impl Engine {
         result
     }
 
-    /// Returns true if a trade of this quantity uses up the slice of an iceberg that has a next one.
+    /// Returns true if a trade of this quantity uses up the slice of an iceberg that has a next
+    /// one.
     pub(super) fn shows_next(&self, slot: Slot, quantity: u64) -> bool {
         let order = self.orders.get(slot);
         order.open <= quantity && self.behind(order) > 0

@@ -23,9 +23,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 /// State of the books after a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// Accepted definitions, with the present settings of the symbols: firms, sessions, symbols. Then the steps of symbols that are not
-    /// traded here, the states of symbols that are not open, the scheduled next states, price
-    /// bands, reference quotes and short sale restrictions. Each group is sorted by number.
+    /// Accepted definitions, with the present settings of the symbols: firms, sessions, symbols.
+    /// Then the steps of symbols that are not traded here, the states of symbols that are not open,
+    /// the scheduled next states, price bands, reference quotes and short sale restrictions. Each
+    /// group is sorted by number.
     pub definitions: Vec<Command>,
     /// Price of the last trade of each symbol that has traded, sorted by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
@@ -33,9 +34,9 @@ pub struct Image {
     pub is_day_over: bool,
     /// Live orders, by symbol. First those in the book: bids before offers, best price first,
     /// oldest first. Then, in the same order, hidden orders without and with a minimum; then the
-    /// stops, those that no trade has reached first, each in the order in which a price move reaches
-    /// them; then the orders for auctions only, by time in force, those without a limit first; last
-    /// the parked pegs. The orders of a symbol that is not traded here wait.
+    /// stops, those that no trade has reached first, each in the order in which a price move
+    /// reaches them; then the orders for auctions only, by time in force, those without a limit
+    /// first; last the parked pegs. The orders of a symbol that is not traded here wait.
     pub orders: Vec<OrderImage>,
     /// Limits of the stops that have one, by symbol and number.
     pub stop_limits: Vec<StopLimit>,

@@ -146,8 +146,9 @@ impl Engine {
         self.work(at, book, Step::Pegs, sink);
     }
 
-    /// Returns the book that an operator's command changes, after the command has caught up. Rejects
-    /// the command and returns `None` if it has a verdict, or if its symbol has no book or is busy.
+    /// Returns the book that an operator's command changes, after the command has caught up.
+    /// Rejects the command and returns `None` if it has a verdict, or if its symbol has no book or
+    /// is busy.
     pub(super) fn book_to_change(
         &mut self,
         at: &Sequenced,

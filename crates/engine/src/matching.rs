@@ -179,8 +179,8 @@ impl Engine {
         self.rest(book, incoming.order, incoming.price, sink);
     }
 
-    /// Trades an order within `limit`. An order that would trade more often, or give more places,
-    /// than its command may ends.
+    /// Trades an incoming order within `limit`. Cancels the rest if the order needs more trades or
+    /// places than its command has left.
     fn trade(
         &mut self,
         book: usize,

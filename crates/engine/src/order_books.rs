@@ -120,7 +120,8 @@ impl OrderBooks {
     /// Moves the official time of the next commands forward. An earlier time is ignored.
     ///
     /// Time alone changes no book. Timers of a symbol, such as the expiry of its orders, run with
-    /// the next command on the symbol; [`RunTimers`](ringside_model::command::RunTimers) does nothing else.
+    /// the next command on the symbol; [`RunTimers`](ringside_model::command::RunTimers) does
+    /// nothing else.
     pub fn advance_time(&mut self, time: Nanos) {
         self.time = self.time.max(time);
     }

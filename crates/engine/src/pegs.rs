@@ -114,9 +114,9 @@ impl Engine {
         if bounded < 1 { Err(Reason::InvalidPrice) } else { Ok(bounded) }
     }
 
-    /// Brings the pegs of a symbol where its state and its quote want them: parks those that have no
-    /// price to follow, then moves those in the book, then lets parked ones come back. Returns false
-    /// if the command may do no more and some are left.
+    /// Brings the pegs of a symbol where its state and its quote want them: parks those that have
+    /// no price to follow, then moves those in the book, then lets parked ones come back. Returns
+    /// false if the command may do no more and some are left.
     pub(super) fn follow_quote(
         &mut self,
         at: &Sequenced,
@@ -149,8 +149,7 @@ impl Engine {
             let order = self.orders.get(slot);
             let is_parked = order.attributes.is_parked();
             let asked = self.special_terms(order);
-            let price = self.followed_price(book, order.attributes.is_buy(), asked).ok();
-            let price = price.filter(|_| self.books[book].is_open());
+            let price = self.price_under(book, order, asked);
             let terms = LimitTerms::of_order(order, Some(asked));
             Follower { slot, number: order.number, is_parked, price, terms }
         };
@@ -210,8 +209,8 @@ impl Engine {
         true
     }
 
-    /// Lets the parked pegs that have a price to follow come back, in the order of their entry, each
-    /// as an incoming order. Returns false if the command may do no more and some are left.
+    /// Lets the parked pegs that have a price to follow come back, in the order of their entry,
+    /// each as an incoming order. Returns false if the command may do no more and some are left.
     fn unpark_pegs(
         &mut self,
         at: &Sequenced,
@@ -244,7 +243,11 @@ impl Engine {
 
     /// Returns the price that a live peg follows now; `None` if the peg belongs out of the book.
     pub(super) fn price_of_peg(&self, book: usize, order: &Order) -> Option<i64> {
-        let price = self.followed_price(book, order.attributes.is_buy(), self.special_terms(order));
+        self.price_under(book, order, self.special_terms(order))
+    }
+
+    fn price_under(&self, book: usize, order: &Order, asked: &SpecialTerms) -> Option<i64> {
+        let price = self.followed_price(book, order.attributes.is_buy(), asked);
         price.ok().filter(|_| self.books[book].is_open())
     }
 

@@ -1,10 +1,11 @@
-//! Settings of a symbol that change while it is listed: reference prices, tick, lot and collars, the
-//! cap on waves of stops.
+//! Settings of a symbol that change while it is listed: reference prices, tick, lot and collars,
+//! the cap on waves of stops.
 //!
 //! Prior close, tick, lot and collar of a symbol are those of its definition: a change rewrites the
-//! definition, and an image holds the present one. The other settings are rows of a side table, which
-//! few symbols have.
+//! definition, and an image holds the present one. The other settings are rows of a side table,
+//! which few symbols have.
 
+use super::short_sale::RESTRICTED_DAYS;
 use super::side_tables::Row;
 use super::stops::WAVES_MAX;
 use super::{Engine, reject};
@@ -19,7 +20,8 @@ use ringside_model::report::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Greatest distance of an auction price from its reference, in basis points: 100 % of the reference.
+/// Greatest distance of an auction price from its reference, in basis points: 100 % of the
+/// reference.
 const AUCTION_COLLAR_BPS_MAX: u32 = 10_000;
 
 /// Settings of one symbol in the side table.
@@ -33,6 +35,8 @@ pub(super) struct Settings {
     pub waves_max: u32,
     /// Extensions of the present call so far.
     pub extended: u32,
+    /// Time of the last extension of the present call, without the random delay; 0 without one.
+    pub extended_to: Nanos,
     /// Ends of days after which an automatic short sale restriction ends; 0 if none is to end.
     pub restricted_days: u32,
 }
@@ -44,6 +48,7 @@ impl Default for Settings {
             extension: Nanos(0),
             waves_max: WAVES_MAX,
             extended: 0,
+            extended_to: Nanos(0),
             restricted_days: 0,
         }
     }
@@ -57,6 +62,8 @@ pub struct SettingsImage {
     pub symbol: u64,
     /// Time by which a call is extended, in ns.
     pub extension: u64,
+    /// Time of the last extension of the present call, without the random delay; 0 without one.
+    pub extended_to: u64,
     /// Auction collar in basis points; 0 for none.
     pub auction_collar_bps: u32,
     /// Maximum number of extensions of a call.
@@ -73,10 +80,12 @@ pub struct SettingsImage {
 
 impl SettingsImage {
     pub(super) fn of(symbol: SymbolId, settings: &Settings) -> Self {
-        let Settings { auction, extension, waves_max, extended, restricted_days } = *settings;
+        let Settings { auction, extension, waves_max, extended, extended_to, restricted_days } =
+            *settings;
         SettingsImage {
             symbol: symbol.0.into(),
             extension: extension.0,
+            extended_to: extended_to.0,
             auction_collar_bps: auction.collar_bps,
             extensions: auction.extensions,
             waves_max,
@@ -93,6 +102,7 @@ impl SettingsImage {
             extension: Nanos(self.extension),
             waves_max: self.waves_max,
             extended: self.extended,
+            extended_to: Nanos(self.extended_to),
             restricted_days: self.restricted_days,
         }
     }
@@ -102,11 +112,13 @@ impl Row for Settings {
     type Key = SymbolId;
 
     fn hash(&self, symbol: SymbolId) -> u128 {
-        let Settings { auction, extension, waves_max, extended, restricted_days } = *self;
+        let Settings { auction, extension, waves_max, extended, extended_to, restricted_days } =
+            *self;
         let collar = u64::from(auction.collar_bps) << 32 | u64::from(auction.extensions);
-        let counts = u64::from(extended) << 32 | u64::from(restricted_days);
-        let symbol = 12 << 32 | u64::from(symbol.0);
-        hash::of_fields([symbol, collar, extension.0, waves_max.into(), counts, u64::MAX])
+        let counts = u64::from(extended) << 32 | u64::from(waves_max);
+        // At most two days.
+        let symbol = (u64::from(restricted_days) << 8 | 12) << 32 | u64::from(symbol.0);
+        hash::of_fields([symbol, collar, extension.0, extended_to.0, counts, u64::MAX])
     }
 }
 
@@ -117,7 +129,8 @@ impl Settings {
         collar_bps <= AUCTION_COLLAR_BPS_MAX
             && (collar_bps == 0 || extensions == 0 || self.extension.0 > 0)
             && self.waves_max > 0
-            && self.restricted_days <= 2
+            && (self.extended > 0 || self.extended_to.0 == 0)
+            && self.restricted_days <= RESTRICTED_DAYS
     }
 }
 

@@ -11,7 +11,7 @@ use ringside_model::report::{ReportSink, ShortSaleSet};
 use ringside_planted::{Bug, planted};
 
 /// Days on which an automatic restriction holds: the one on which it begins, and the next.
-const RESTRICTED_DAYS: u32 = 2;
+pub(super) const RESTRICTED_DAYS: u32 = 2;
 
 /// Short sale setting of a symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,8 +58,7 @@ impl Engine {
         sink.report(ShortSaleSet { restricted, automatic }.about(symbol));
     }
 
-    /// Counts the end of a day; lifts an automatic restriction that has lasted for the day after its
-    /// own.
+    /// Counts the end of a day; lifts an automatic restriction at the end of its second day.
     pub(super) fn count_restricted_day(&mut self, book: usize, sink: &mut impl ReportSink) {
         let symbol = self.books[book].symbol();
         match self.settings(symbol).restricted_days {
@@ -91,8 +90,8 @@ impl Engine {
         }
     }
 
-    /// Checks that a resting order may get this sell marking. A stop is tested when it is elected, a
-    /// parked peg when it comes back.
+    /// Checks that a resting order may get this sell marking. A stop is tested when it is elected,
+    /// a parked peg when it comes back.
     #[cold]
     pub(super) fn check_marking(
         &self,

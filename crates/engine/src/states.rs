@@ -108,7 +108,8 @@ impl Engine {
         self.work(at, book, step, sink);
     }
 
-    /// Ends what a symbol cannot have while the day is over: its plan, a call, its pegs in the book.
+    /// Ends what a symbol cannot have while the day is over: its plan, a call, its pegs in the
+    /// book.
     pub(super) fn end_day_of(&mut self, book: usize, sink: &mut impl ReportSink) {
         let symbol = self.books[book].symbol();
         self.tables.plans.remove(symbol);
@@ -176,9 +177,19 @@ impl Engine {
             Some(_) => {}
         }
         if state != before && self.settings(symbol).extended > 0 {
-            self.change_settings(symbol, |settings| settings.extended = 0);
+            self.change_settings(symbol, |settings| {
+                (settings.extended, settings.extended_to) = (0, Nanos(0));
+            });
         }
         self.watch(symbol);
+    }
+
+    /// Halts a symbol by a rule, and tells the reason.
+    pub(super) fn halt(&mut self, book: usize, reason: Reason, sink: &mut impl ReportSink) {
+        let (symbol, state) = (self.books[book].symbol(), SymbolState::Halted);
+        self.change_state(book, symbol, state);
+        let subject = Subject { reason, ..Subject::from(symbol) };
+        sink.report(StateChanged { state, reopens_at: Nanos(0) }.about(subject));
     }
 
     /// Publishes the auction that a symbol in a call would have now, if it has changed.

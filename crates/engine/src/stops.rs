@@ -16,14 +16,12 @@ use super::work::Step;
 use super::{Engine, whole};
 use ringside_model::command::{Command, Enter, EnterStop, Sequenced};
 use ringside_model::domain::{
-    AtShortTest, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, SeqNo, SessionId,
-    SymbolId, SymbolState, TimeInForce,
+    AtShortTest, OrderId, OrderNumber, OrderType, PostOnly, Price, SeqNo, SessionId, SymbolId,
+    TimeInForce,
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{
-    Accepted, Body, Entered, ReportSink, StateChanged, Subject, Triggered,
-};
+use ringside_model::report::{Accepted, Body, Entered, ReportSink, Triggered};
 use ringside_planted::{Bug, planted};
 use std::collections::BTreeMap;
 
@@ -79,8 +77,8 @@ impl Traded {
         OrderNumber::within(seqno, self.placed)
     }
 
-    /// Returns the trades so far as the next incoming order of the command needs them: its own trades
-    /// begin a span of their own.
+    /// Returns the trades so far as the next incoming order of the command needs them: its own
+    /// trades begin a span of their own.
     pub(crate) fn so_far(&self) -> Traded {
         Traded { span: None, ..*self }
     }
@@ -150,8 +148,8 @@ impl Engine {
         }
     }
 
-    /// Elects a stop that has just entered if the last price has reached it. An older stop waits for a
-    /// trade even if the operator has set a last price beyond it.
+    /// Elects a stop that has just entered if the last price has reached it. An older stop waits
+    /// for a trade even if the operator has set a last price beyond it.
     pub(super) fn elect_by_last(
         &mut self,
         at: &Sequenced,
@@ -171,7 +169,7 @@ impl Engine {
         if !self.books[book].is_open() || !has_wave {
             self.queue_reached(slot, sink);
             if self.books[book].is_open() {
-                self.halt_cascade(book, symbol, sink);
+                self.halt_cascade(book, sink);
             }
             return;
         }
@@ -186,8 +184,8 @@ impl Engine {
 
     /// Elects stops in waves. The stops that were reached earlier and wait are the first wave; the
     /// stops that the trades since the last wave have reached are the next one. Within a wave bids
-    /// come before offers, then the stop price that a move reaches first, then the oldest stop. Where
-    /// nothing trades, and where the command may do no more, the reached stops wait.
+    /// come before offers, then the stop price that a move reaches first, then the oldest stop.
+    /// Where nothing trades, and where the command may do no more, the reached stops wait.
     #[cold]
     #[inline(never)]
     pub(super) fn elect(
@@ -214,7 +212,7 @@ impl Engine {
             }
             if traded.waves >= self.settings(symbol).waves_max {
                 self.reach(symbol, span, sink);
-                self.halt_cascade(book, symbol, sink);
+                self.halt_cascade(book, sink);
                 break;
             }
             traded.waves += 1;
@@ -373,11 +371,8 @@ impl Engine {
     }
 
     /// Halts a symbol whose stops reach stops again and again. No order enters.
-    fn halt_cascade(&mut self, book: usize, symbol: SymbolId, sink: &mut impl ReportSink) {
-        self.change_state(book, symbol, SymbolState::Halted);
-        let halted = StateChanged { state: SymbolState::Halted, reopens_at: Nanos(0) };
-        let reason = Reason::StopCascade;
-        sink.report(halted.about(Subject { reason, ..Subject::from(symbol) }));
+    fn halt_cascade(&mut self, book: usize, sink: &mut impl ReportSink) {
+        self.halt(book, Reason::StopCascade, sink);
         self.park_pegs(book, sink);
     }
 }

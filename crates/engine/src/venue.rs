@@ -197,8 +197,8 @@ impl Engine {
         self.cancel_covered(covered, cause, sink);
     }
 
-    /// Cancels the covered orders of all symbols, symbol by symbol, each after the symbol has caught
-    /// up with the time of the command.
+    /// Cancels the covered orders of all symbols, symbol by symbol, each after the symbol has
+    /// caught up with the time of the command.
     fn cancel_everywhere(
         &mut self,
         at: &Sequenced,

@@ -76,10 +76,12 @@ impl Engine {
         let is_one_over = self.first_expiry(symbol).is_some_and(|end| end <= now);
         let levels = self.level_slots(symbol, buy).map(move |slot| {
             let mut level = self.view_level(slot);
-            let over = self.queue(slot).map(|order| self.orders.get(order));
-            for order in over.filter(|order| is_one_over && self.is_over(order, now)) {
-                level.quantity -= u128::from(order.open);
-                level.orders -= 1;
+            if is_one_over {
+                let orders = self.queue(slot).map(|order| self.orders.get(order));
+                for order in orders.filter(|order| self.is_over(order, now)) {
+                    level.quantity -= u128::from(order.open);
+                    level.orders -= 1;
+                }
             }
             level
         });

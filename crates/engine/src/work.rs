@@ -30,7 +30,7 @@ pub(super) enum Step {
     Cross { auction: Auction, price: i64, has_traded: bool, is_limited: bool },
     /// Orders beyond the bands. If the symbol opens, the steps below follow.
     Bands { opens: bool },
-    /// Turns of the hidden orders with a minimum whose places are behind this one.
+    /// Turns of the hidden orders with a minimum that are younger than this age.
     Minimums { after: u64 },
     /// Pegs that are not where state and quote want them.
     Pegs,
@@ -46,9 +46,8 @@ pub struct OwedImage {
     pub symbol: u64,
     /// Step: 1 auction, 2 bands, 3 bands of a symbol that opens, 4 minimums, 5 pegs, 6 stops.
     pub step: u64,
-    /// Code of the auction, plus 256 if it has traded, plus 512 if a collar has limited its price; of
-    /// minimums, the place of the last one that
-    /// had its turn; else 0.
+    /// Auction: its code, plus 256 if it has traded, plus 512 if a collar limits its price. Minimums:
+    /// age of the last order that had its turn. Else 0.
     pub at: u64,
     /// Price of the auction; else 0.
     pub price: i64,
@@ -100,8 +99,8 @@ impl Row for Step {
 
 impl Engine {
     /// Sets the maximum number of trades of a command, and of the places that it gives, in place of
-    /// [`WORK_MAX`], which is the greatest one; 2 is the smallest: a trade of two icebergs gives two
-    /// places. For tests: a venue and its replay need the same one.
+    /// [`WORK_MAX`], which is the greatest one; 2 is the smallest: a trade of two icebergs gives
+    /// two places. For tests: a venue and its replay need the same one.
     pub fn set_work_max(&mut self, work_max: u32) {
         self.work_max = work_max.clamp(2, WORK_MAX);
     }
@@ -114,8 +113,12 @@ impl Engine {
     /// Checks that an order may enter: its symbol owes nothing, and the command that brings the
     /// order may still do something. Meant for commands that have caught up.
     pub(super) fn check_busy(&self, book: usize) -> Result<(), Reason> {
-        let is_busy = self.books[book].owes() || !self.has_work(&self.done);
-        if is_busy { Err(Reason::Busy) } else { Ok(()) }
+        if self.is_busy(book) { Err(Reason::Busy) } else { Ok(()) }
+    }
+
+    /// Returns true if a symbol owes work, or if the command may do nothing more.
+    pub(super) fn is_busy(&self, book: usize) -> bool {
+        self.books[book].owes() || !self.has_work(&self.done)
     }
 
     /// Does the work of a symbol from a step on, as far as one command may.

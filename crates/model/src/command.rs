@@ -34,8 +34,8 @@ use crate::reason::Reason;
 use stored::Stored;
 
 /// Declares all commands: the name in code, the body, the code and the name of the frame, and the
-/// `op` of lines. `field: Words` in place of an `op` gives each word of the field a line of its own.
-/// Bookkeeping has no `op`.
+/// `op` of lines. `field: Words` in place of an `op` gives each word of the field a line of its
+/// own. Bookkeeping has no `op`.
 macro_rules! commands {
     (
         orders {
@@ -225,7 +225,7 @@ commands! {
         /// New sell marking of an order, lower total quantity, or both; the order keeps its
         /// priority.
         Modify = 6 "modify", "modify";
-        /// New terms of an order, also of those that only some orders have.
+        /// Replace that also names terms which only some orders have.
         ReplaceTerms = 12 "replace_terms", "replace";
         /// New order that waits for a trade at its stop price.
         EnterStop = 9 "enter_stop", "enter";

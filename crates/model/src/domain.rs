@@ -115,8 +115,8 @@ impl OrderNumber {
         OrderNumber(u64::from(index) << SeqNo::BITS | seqno.0)
     }
 
-    /// Returns the index of the order's place among those that its command gave; 0 for the command's
-    /// own order, unless the command gave places before.
+    /// Returns the index of the order's place among those that its command gave; 0 for the
+    /// command's own order, unless the command gave places before.
     pub fn index(self) -> u32 {
         (self.0 >> SeqNo::BITS) as u32
     }
@@ -545,8 +545,8 @@ impl Tick {
         i64::try_from(value / unit).map(Price).map_err(|_| DecimalError::OutOfRange)
     }
 
-    /// Converts a price to the nearest price of another tick; half a tick rounds up. A positive price
-    /// stays one: 1 at least, and the greatest price at most.
+    /// Converts a price to the nearest price of another tick; half a tick rounds up. A positive
+    /// price stays one: 1 at least, and the greatest price at most.
     pub fn nearest(self, price: Price, other: Tick) -> Price {
         let Ok(ticks @ 1..) = u64::try_from(price.0) else { return price };
         let pow = |digits: u8| 10u128.pow(digits.into());

@@ -161,8 +161,7 @@ impl Reason {
         }
     }
 
-    /// Returns true if the venue rejects a command without a look at its terms. A replace with such
-    /// a verdict leaves the original order alone.
+    /// Returns true if a replace that is rejected for this reason leaves the original order alive.
     #[inline]
     pub fn refuses_service(self) -> bool {
         use Reason::{

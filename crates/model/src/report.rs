@@ -357,8 +357,8 @@ reports! {
     /// A peg leaves the book and is parked: the order stays live, and comes back when its symbol is
     /// open and has a quote again.
     Parked = 34 "parked" {}
-    /// A symbol has pegs that come back when its next command begins, as at the start of a day. The
-    /// venue sends a tick.
+    /// A symbol still has work of earlier commands to do, or pegs and stops that the start of a day
+    /// brings back. Its next command goes on with the work; the venue sends a tick.
     Unfinished = 35 "unfinished" {}
     /// Prior close and last price of a symbol, both as they are from this command on; 0 for none.
     ReferenceSet = 36 "reference_set" {

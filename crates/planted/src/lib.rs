@@ -1,14 +1,15 @@
 //! Planted bugs: each test must be able to fail.
 //!
-//! A program with debug assertions has the bug that `RINGSIDE_PLANT` names, and the test named beside the bug in the
-//! table must then fail. `scripts/planted-bugs` tries all of them. A release program has none.
+//! A program with debug assertions has the bug that `RINGSIDE_PLANT` names, and the test named
+//! beside the bug in the table must then fail. `scripts/planted-bugs` tries all of them. A release
+//! program has none.
 //!
 //! A bug is listed only if no faulty device, source or sink in a test can have the same effect.
 
 macro_rules! bugs {
     ($($(#[doc = $does:literal])+ $name:ident in $binary:literal by $test:literal $(seed $seed:literal)?,)+) => {
-        /// A bug, the test binary as `package` or `package::target`, and the test that finds it. A random test finds it
-        /// with the seed, which is tried first.
+        /// A bug, the test binary as `package` or `package::target`, and the test that finds it. A
+        /// random test finds it with the seed, which is tried first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Bug {
             $(
@@ -78,7 +79,8 @@ bugs! {
     VouchedBeforeSynced in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 298,
     /// A symbol trades before all of its orders have arrived.
     ArrivedTooEarly in "ringside-engine::engine" by "engine_oracle::moving" seed 2,
-    /// A partition asks for the next step of a move although the last one may have been carried out.
+    /// A partition asks for the next step of a move although the last one may have been carried
+    /// out.
     LostAnswerIgnored in "ringside-cluster::cluster" by "partitions_sim::no_order_is_lost_or_doubled_while_symbols_move" seed 11,
     /// Orders are imported under another move than the one that exported them.
     OldExportTaken in "ringside-engine::engine" by "engine_oracle::moving",

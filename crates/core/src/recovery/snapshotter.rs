@@ -76,7 +76,8 @@ pub struct Snapshotter {
     dir: PathBuf,
     identity: Identity,
     follower: TailReader,
-    /// Replay that makes the projections as the live path does; the sink of the streams only counts.
+    /// Replay that makes the projections as the live path does; the sink of the streams only
+    /// counts.
     replay: Replay<Projections<Positions>>,
     /// Used ids: a gateway that starts from the snapshot needs them, and the engines do not keep
     /// them. The same holds for `rules`.

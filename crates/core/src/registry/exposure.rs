@@ -64,7 +64,7 @@ struct Shared {
     /// Live orders with traits.
     special: Mutex<SpecialOrders>,
     trades: Mutex<Trades>,
-    /// Number of `special`: without any there is no need to look.
+    /// Length of `special`; while 0, readers take no lock.
     specials: AtomicUsize,
     /// Last command whose reports have all been counted, and its official time.
     told: AtomicU64,
@@ -422,15 +422,17 @@ impl ExposureView {
     /// Returns the number of open orders, without those that [`expire`](Self::expire) has found to
     /// be over.
     pub fn open(&self, scope: RiskScope, number: u32) -> u64 {
-        let over = self.special_tally(scope, number).orders;
-        let open = |counts: &Counts| counts.open.load(Ordering::Acquire);
-        self.table(scope).get(number).map_or(0, open).saturating_sub(over)
+        self.tally(scope, number).orders
     }
 
-    /// Returns the tally of the open orders.
+    /// Returns the tally of the open orders, without those that are over.
     pub fn tally(&self, scope: RiskScope, number: u32) -> Tally {
+        // The count comes first: whoever sees the count after an order's end sees the order gone
+        // from the special ones, so no order is subtracted twice.
+        let open = |counts: &Counts| counts.open.load(Ordering::Acquire);
+        let open = self.table(scope).get(number).map_or(0, open);
         let special = self.special_tally(scope, number);
-        Tally { orders: self.open(scope, number), ..special }
+        Tally { orders: open.saturating_sub(special.orders), ..special }
     }
 
     /// Returns the traits of a live order, and the slices that it has to show.

@@ -1,12 +1,13 @@
 //! Names of symbols, sessions and firms, by their numbers, as definitions give them.
 //!
 //! A venue keeps them once for all its threads: the gateway enters a name when its definition goes
-//! in, the publisher reads it when its reports come out, and neither waits for a lock. The
-//! snapshotter is no part of that: it derives everything from the journal alone.
+//! in, the publisher reads it when its reports come out, and neither waits for a lock, except for
+//! the units of a symbol that was changed. The snapshotter is no part of that: it derives everything
+//! from the journal alone.
 //!
-//! Tick and lot of a symbol may change. Only the engine knows if it accepts a change, so the present
-//! units are those of the reports. Between a change that is handed over and its answer a gateway
-//! cannot know in which ticks the engine reads a price.
+//! Tick and lot of a symbol may change. Only the engine knows if it accepts a change, so the
+//! present units are those of the reports. Between a change that is handed over and its answer a
+//! gateway cannot know in which ticks the engine reads a price.
 
 use ringside_model::command::{
     Action, Command, DefineFirm, DefineSession, DefineSymbol, Definition, OperatorCommand,

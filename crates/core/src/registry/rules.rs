@@ -184,7 +184,7 @@ impl VenueRules {
     }
 }
 
-/// Returns a command that amends a trade so, with nothing else of the trade.
+/// Returns a command that breaks or corrects a trade, with blank sides and no price.
 fn amending(trade: MatchNumber, amended: Amended) -> Action {
     let (id, session) = (OrderId(0), SessionId(0));
     let side = TradeSide { id, session, text: [b' '; ClientFields::TEXT_BYTES] };

@@ -1,6 +1,6 @@
-//! Newest trades of the venue, for the breaks and corrections of later.
+//! Newest trades of the venue, against which breaks and corrections are checked.
 //!
-//! A trade takes 10 to 20 bytes as a rule and [`TRADE_BYTES_MAX`] at most: its numbers are written
+//! A trade takes 10 to 20 bytes as a rule and 55 at most: its numbers are written
 //! in groups of seven bits, and its match number as the distance to the one before. The trades
 //! lie in chunks, so that none is moved when more come, and one is found by a search over the
 //! chunks and a walk through one of them. All chunks together take 256 MiB at most, some twenty
@@ -9,7 +9,7 @@
 use ringside_model::domain::{MatchNumber, OrderId, Quantity, SessionId, SymbolId};
 use std::collections::VecDeque;
 
-/// Trade as it was told.
+/// Trade, as its two reports describe it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trade {
     /// Match number of the trade.
@@ -49,7 +49,7 @@ const CHUNK_BYTES: usize = 4096;
 /// Maximum number of chunks.
 const CHUNKS_MAX: usize = (256 << 20) / CHUNK_BYTES;
 /// Most bytes of a trade: four numbers of 64 bits and three of 32 bits.
-pub const TRADE_BYTES_MAX: usize = 4 * 10 + 3 * 5;
+const TRADE_BYTES_MAX: usize = 4 * 10 + 3 * 5;
 
 impl Trades {
     /// Adds a trade behind all others. The oldest trades go if there is no room for all.

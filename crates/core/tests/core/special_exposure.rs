@@ -1,4 +1,5 @@
-//! Live stops, icebergs, minimums and named ends in the exposures, when replaces change their terms.
+//! Live stops, icebergs, minimums and named ends in the exposures, when replaces change their
+//! terms.
 
 use ringside_core::registry::exposure::{Basis, ExposureCounter, Tally, Traits};
 use ringside_model::command::{

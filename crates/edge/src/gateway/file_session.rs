@@ -71,8 +71,8 @@ impl std::fmt::Display for LineError {
 impl std::error::Error for LineError {}
 
 impl FileSession {
-    /// Creates a reader without risk limits, for which there was no trade; `directory` has observed
-    /// all commands of the venue so far.
+    /// Creates a reader without risk limits that knows no trades: it rejects each break and
+    /// correction. `directory` has observed all commands of the venue so far.
     pub fn new(directory: Directory, format: Format) -> Self {
         FileSession {
             directory,
@@ -96,7 +96,7 @@ impl FileSession {
         FileSession { admission, ..FileSession::new(directory, Format::Json) }
     }
 
-    /// Returns what the gateway has lent.
+    /// Returns the directory and the admission to the gateway.
     pub(super) fn into_parts(self) -> (Directory, Admission) {
         (self.directory, self.admission)
     }

@@ -281,8 +281,8 @@ impl Translator<'_> {
         }
     }
 
-    /// Returns the tick of a symbol in 1/10000. While a change of the symbol is under way, its tick
-    /// is not known. Without one, only a later request can change the tick.
+    /// Returns the tick of a symbol in 1/10000, or `Busy` while a change of the symbol is
+    /// unanswered. A later change cannot overtake this request.
     fn tick(&self, symbol: SymbolId) -> Result<u64, Reason> {
         if self.directory.names().is_changing(symbol) {
             return Err(Reason::Busy);

@@ -6,8 +6,9 @@
 //!
 //! The value of an order is its quantity times a price: its limit; for a stop without a limit, its
 //! stop price; for a peg that buys, its bound, and for one that sells, the bid of the reference
-//! quote; for other orders without a limit, the last price or the prior close. If no price is known,
-//! an order has no value. A replaced order is valued by the terms that it has after the replace.
+//! quote; for other orders without a limit, the last price or the prior close. If no price is
+//! known, an order has no value. A replaced order is valued by the terms that it has after the
+//! replace.
 //!
 //! Beside the orders themselves, stops, pegs, hidden orders with a minimum and slices of icebergs
 //! have limits of their own, because each of them makes later commands dearer. A venue on the
@@ -95,7 +96,8 @@ impl RiskDesk {
         RiskDesk { exposures, rates, under_way, reserved, special, of_session }
     }
 
-    /// Sets the limits of the counts of every session: open orders, stops, pegs, minimums, slices.
+    /// Sets limits on the live orders of every session, which a `risk` command can only lower: open
+    /// orders, stops, pegs, minimums, slices. The other limits are not looked at.
     pub fn with_session_limits(self, of_session: RiskLimits) -> Self {
         RiskDesk { of_session, ..self }
     }
@@ -307,14 +309,18 @@ impl RiskDesk {
 
     #[inline]
     fn count_above(&self, asked: &RiskRequest, limits: &[Limited]) -> Option<Reason> {
+        let mut live = [Tally::default(); 3];
+        for (live, &(scope, number, ref limits)) in live.iter_mut().zip(limits) {
+            if COUNTS.iter().any(|(.., most)| most(limits) > 0) {
+                *live = self.may_be_live(scope, number);
+            }
+        }
         let is_above = |(_, count, most): &&CountLimit| {
             let adds = count(&asked.adds);
-            adds > 0
-                && limits.iter().any(|(scope, number, limits)| {
-                    let most = most(limits);
-                    let live = || count(&self.may_be_live(*scope, *number));
-                    most > 0 && live() + adds > most
-                })
+            let is_full = |(live, limits): (&Tally, &RiskLimits)| {
+                most(limits) > 0 && count(live) + adds > most(limits)
+            };
+            adds > 0 && live.iter().zip(limits.iter().map(|(.., limits)| limits)).any(is_full)
         };
         COUNTS.iter().find(is_above).map(|(reason, ..)| *reason)
     }

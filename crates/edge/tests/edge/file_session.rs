@@ -1,5 +1,5 @@
-//! File sessions and report lines: lines in, commands out; reports in, lines out. What lines say that
-//! are no commands, and what the pages promise, have files of their own.
+//! File sessions and report lines: lines in, commands out; reports in, lines out. What lines say
+//! that are no commands, and what the pages promise, have files of their own.
 
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::ExposureCounter;

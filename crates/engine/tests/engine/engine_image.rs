@@ -387,6 +387,7 @@ fn an_image_that_cannot_be_is_refused() {
         ("cannot be set so", |i| settings(i).auction_collar_bps = 10_001),
         ("cannot be set so", |i| settings(i).restricted_days = 1),
         ("cannot be set so", |i| settings(i).extended = 1),
+        ("cannot be set so", |i| settings(i).extended_to = 1),
         ("cannot be set so", |i| settings(i).zero = 1),
         ("reserves are not in their order", |i| i.reserves.push(i.reserves[0])),
         ("shows what no iceberg does", |i| i.reserves[0].display.least = 0),
@@ -562,6 +563,39 @@ fn reached_stops_and_parked_pegs_that_cannot_be_are_refused() {
         let error = Engine::restore(0, &altered).err().expect(expected).to_string();
         assert!(error.contains(expected), "{expected}: {error}");
     }
+}
+
+#[test]
+fn an_extension_of_a_call_is_known_after_a_restore() {
+    let mut engine = Engine::new(ORDERS);
+    let define = DefineSymbol::new(Name::new("N").unwrap(), Tick::parse("0.01").unwrap());
+    let change = ChangeSymbol {
+        auction_collar_bps: Some(500),
+        extension: Some(Nanos(1_000)),
+        extensions: Some(2),
+        ..ChangeSymbol::default()
+    };
+    let order =
+        |id, side, price| Action::Enter(Enter::limit(OrderId(id), side, Quantity(1), Price(price)));
+    let actions = [
+        Action::from(define),
+        Action::from(SetReference { prior_close: Price(100), last: Price(0) }),
+        Action::from(change),
+        Action::from(SetState::to(SymbolState::PreOpen)),
+        order(1, Side::Buy, 120),
+        order(2, Side::Sell, 120),
+        Action::from(SetState::to(SymbolState::Open)),
+    ];
+    let said = act(&mut engine, 1, &actions);
+    assert!(said.iter().any(|report| report.kind == ReportKind::CallExtended));
+    let symbol = SymbolId(1);
+    let mut restored = Engine::restore(ORDERS, &engine.image()).unwrap();
+    assert!(engine.is_extended(symbol) && restored.is_extended(symbol));
+    assert_eq!(restored.state_hash(), engine.state_hash());
+    // The operator's plan takes the place of that of the extension.
+    let plan = PlanState { due: Nanos(5_000), random_ns: 0, seed: 0, state: SymbolState::Open };
+    act(&mut restored, 20, &[Action::from(plan)]);
+    assert!(!restored.is_extended(symbol) && restored.planned_time(symbol).is_some());
 }
 
 fn is_state(command: &Command) -> bool {

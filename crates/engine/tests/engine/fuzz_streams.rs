@@ -1,5 +1,5 @@
-//! Streams that `scripts/fuzz` has found, one for each part of the engine and the naive venue that no
-//! other stream of the set runs through: replayed, engine against naive venue.
+//! Streams that `scripts/fuzz` has found, one for each part of the engine and the naive venue that
+//! no other stream of the set runs through: replayed, engine against naive venue.
 
 use ringside_model::report::{Report, ReportKind};
 use ringside_testing::oracle::bytes::{COMMAND_BYTES, COMMANDS_MAX, stream};

@@ -324,9 +324,9 @@ body! {
     }
 }
 
-/// New terms of an order, and of what it has beside id, quantity and limit. The order gets a new
-/// priority. Only waiting stops, icebergs, hidden orders, pegs and orders with an end or until
-/// cancelled have such terms; named terms that do not fit the order end it.
+/// Replace of an order that also names special terms. The order gets a new priority. Only waiting
+/// stops, icebergs, hidden orders, pegs and orders with an end or until cancelled have such terms;
+/// terms that do not fit the order end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct ReplaceTerms {

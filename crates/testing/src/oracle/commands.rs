@@ -34,8 +34,8 @@ pub struct Profile {
     pub specials: u64,
     /// Number of times in a thousand that a symbol begins to move.
     pub moves: u64,
-    /// Factor of the number of events: days that end, mass cancels, changes of state, quotes, bands,
-    /// timers.
+    /// Factor of the number of events: days that end, mass cancels, changes of state, quotes,
+    /// bands, timers.
     pub events: u64,
     /// Lowest seqno of the stream.
     pub seqno_min: u64,

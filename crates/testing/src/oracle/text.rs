@@ -10,9 +10,9 @@ use ringside_model::report::{
 };
 use std::fmt::Write;
 
-/// Formats every field of a report that is not zero, so that equal texts mean equal reports.
-/// The mark of the last report, session 1 and symbol 1 are left out: `kind [session/]id#number[ of symbol]
-/// side quantity@price open rest …`.
+/// Formats every field of a report that is not zero, so that equal texts mean equal reports. The
+/// mark of the last report, session 1 and symbol 1 are left out: `kind [session/]id#number[ of
+/// symbol] side quantity@price open rest …`.
 pub fn report(r: &Report) -> String {
     let mut text = r.kind.name().to_string();
     match (r.session.0, r.id.0) {

@@ -202,8 +202,8 @@ impl SpecialOrders {
         }
     }
 
-    /// Removes an order that has ended, was replaced, or is a stop that has entered the book; returns
-    /// its traits.
+    /// Removes an order that has ended, was replaced, or is a stop that has entered the book;
+    /// returns its traits.
     pub(super) fn remove(&mut self, key: OrderKey) -> Option<Traits> {
         self.take(key).map(|order| order.traits)
     }

@@ -153,7 +153,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let symbol = self.directory.numbers().symbol_id(symbol).unwrap_or(SymbolId::NONE);
         let price = price.map_or(Ok(Price(0)), |price| self.ticks(symbol, price));
         let stop = stop.map_or(Ok(Price(0)), |stop| self.ticks(symbol, stop));
-        let offset = offset.map_or(Ok(Price(0)), |offset| self.ticks_or_none(symbol, offset));
+        let offset = self.price_or_none(symbol, offset);
         let offset =
             offset.and_then(|Price(ticks)| u32::try_from(ticks).map_err(|_| Reason::InvalidPrice));
         let fault = if symbol == SymbolId::NONE {
@@ -242,7 +242,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let session = self.session(fields, Field::Session, session)?;
         let symbol = self.directory.order_symbol(session, id).unwrap_or(SymbolId::NONE);
         // Only the engine knows if the order may be without a limit.
-        let price = self.ticks_or_none(symbol, price);
+        let price = self.price_or_none(symbol, Some(price));
         let named = self.named_terms(symbol, named);
         let fault = if symbol == SymbolId::NONE {
             Reason::None
@@ -269,7 +269,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         named: Named<'_>,
     ) -> Result<Option<NamedTerms>, Reason> {
         let Named { stop, display, min_quantity, peg_offset, peg_limit, expire, .. } = named;
-        let ticks = |price| self.ticks_or_none(symbol, price);
+        let ticks = |price| self.price_or_none(symbol, Some(price));
         let peg_offset = peg_offset.map(ticks).transpose()?;
         let peg_offset = peg_offset.map(|Price(ticks)| u32::try_from(ticks)).transpose();
         let special = NamedSpecialTerms {
@@ -289,11 +289,6 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
             (None, false, true) => Ok(Some(NamedTerms::Special(special))),
             _ => Err(Reason::Unsupported),
         }
-    }
-
-    /// Returns a price in ticks of the symbol; 0 stands for none.
-    fn ticks_or_none(&self, symbol: SymbolId, price: Decimal) -> Result<Price, Reason> {
-        if price.is_zero() { Ok(Price(0)) } else { self.ticks(symbol, price) }
     }
 
     pub(super) fn mass_cancel(&mut self, fields: &Fields) -> Result<(), Fault> {
@@ -367,7 +362,8 @@ fn terms(fields: &Fields, said: &Said) -> Result<SpecialTerms, Fault> {
     })
 }
 
-/// Reads a minimum quantity. A number that is too large for a quantity becomes the largest quantity.
+/// Reads a minimum quantity. A number that is too large for a quantity becomes the largest
+/// quantity.
 fn min_quantity(fields: &Fields) -> Result<Option<Quantity>, Fault> {
     let quantity = fields.integer(Field::MinQty)?;
     Ok(quantity.map(|quantity| Quantity(quantity.unwrap_or(u64::MAX))))

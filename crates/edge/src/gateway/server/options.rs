@@ -16,8 +16,8 @@ pub struct Options {
     pub session: String,
     /// Limits for the clients.
     pub limits: Limits,
-    /// Risk limits of every session, of which the counts hold: open orders, stops, pegs, minimums,
-    /// slices. A `risk` command can only lower them.
+    /// Limits on the live orders of every session, which a `risk` command can only lower: open
+    /// orders, stops, pegs, minimums, slices. The other limits are not looked at.
     pub session_limits: RiskLimits,
 }
 

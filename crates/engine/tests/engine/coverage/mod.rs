@@ -1,8 +1,8 @@
-//! Coverage of rare pairs by random streams: each feature of an order, of the state of its symbol and
-//! of its protection meets each other one that the rules allow. A fault of two rare features shows in
-//! no run in which the two never meet. Faults of three were found, too: orders of the rare kinds that
-//! have lived through an auction, a halt or the end of a day meet self-trade prevention and
-//! fill-or-kill orders.
+//! Coverage of rare pairs by random streams: each feature of an order, of the state of its symbol
+//! and of its protection meets each other one that the rules allow. A fault of two rare features
+//! shows in no run in which the two never meet. Faults of three were found, too: orders of the rare
+//! kinds that have lived through an auction, a halt or the end of a day meet self-trade prevention
+//! and fill-or-kill orders.
 
 mod features;
 mod rare;

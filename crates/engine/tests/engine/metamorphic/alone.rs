@@ -1,5 +1,5 @@
-//! A symbol alone, under other names: the flow of the other symbols, the numbers of the commands and
-//! the names of sessions, firms, groups and orders change no outcome of a symbol.
+//! A symbol alone, under other names: the flow of the other symbols, the numbers of the commands
+//! and the names of sessions, firms, groups and orders change no outcome of a symbol.
 
 use super::{ORDERS, apply, check_profiles, lines, renumbered, same};
 use ringside_engine::Engine;

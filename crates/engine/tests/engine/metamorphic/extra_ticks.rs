@@ -38,7 +38,8 @@ fn ticks_between_the_commands_change_no_outcome() {
     });
 }
 
-/// Returns true for bands, plans and extensions of calls, and for commands before which nothing that is due happens.
+/// Returns true for bands, plans and extensions of calls, and for commands before which nothing
+/// that is due happens.
 fn is_left_out(action: &Action) -> bool {
     use OperatorCommand::{BreakTrade, ChangeSymbol, CorrectTrade, PlanState, SetBands, SetRisk};
     let Action::Operator(operator) = action else { return false };

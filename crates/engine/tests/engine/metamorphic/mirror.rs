@@ -1,6 +1,6 @@
-//! Mirror images: the same session with buyers and sellers exchanged and prices mirrored. Rules that
-//! know a side by nature are left out: short sales, basis points, and stops of both sides at once
-//! (a wave has its buys first).
+//! Mirror images: the same session with buyers and sellers exchanged and prices mirrored. Rules
+//! that know a side by nature are left out: short sales, basis points, and stops of both sides at
+//! once (a wave has its buys first).
 
 use super::{ORDERS, apply, check, lines, same};
 use ringside_engine::Engine;
@@ -186,8 +186,8 @@ fn mirrored_report(r: &Report) -> Report {
     body.about(Subject { side, price: mirrored(subject.price), ..subject })
 }
 
-/// Returns true if bands have moved orders of both sides, the bids first: from then on the orders of
-/// the image have other ages.
+/// Returns true if bands have moved orders of both sides, the bids first: from then on the orders
+/// of the image have other ages.
 fn moves_both_sides(reports: &[Report]) -> bool {
     let is_moved = |r: &&Report| matches!(r.kind, ReportKind::Repriced | ReportKind::Canceled);
     let moved = || reports.iter().filter(is_moved);

@@ -1,5 +1,5 @@
-//! Reference data of a symbol: prior close and last price, tick, lot and collars, the cap on waves of
-//! stops, the end of a short sale restriction.
+//! Reference data of a symbol: prior close and last price, tick, lot and collars, the cap on waves
+//! of stops, the end of a short sale restriction.
 
 use super::SymbolState::PreOpen;
 use super::*;

@@ -103,8 +103,8 @@ impl Audit {
             .try_for_each(|least| self.keep(Law::TooSmallForMinimum, order.open < least, r))
     }
 
-    /// Checks that an opening of a symbol leaves no minimum that the other side can meet. Stops and pegs
-    /// come in behind the minimums.
+    /// Checks that an opening of a symbol leaves no minimum that the other side can meet. Stops and
+    /// pegs come in behind the minimums.
     pub(super) fn check_opening(&mut self, reports: &[Report]) -> Result<(), String> {
         use ReportKind::{Entered, Repriced, Triggered};
         let symbol = self.progress.symbol;

@@ -102,7 +102,8 @@ impl Naive {
         }
     }
 
-    /// Returns the stops that were reached and had to wait, in the order in which they were reached.
+    /// Returns the stops that were reached and had to wait, in the order in which they were
+    /// reached.
     pub(super) fn late_stops(&self, symbol: SymbolId) -> Vec<Order> {
         let mut late = self.stops(symbol);
         late.retain(|stop| stop.reached.is_some());
