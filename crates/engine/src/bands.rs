@@ -120,7 +120,7 @@ impl Bands {
     }
 
     /// Returns the lowest and the highest price within the bands that hold in `state`.
-    fn in_force(&self, state: SymbolState) -> (i64, i64) {
+    pub(crate) fn in_force(&self, state: SymbolState) -> (i64, i64) {
         if state == SymbolState::Open { self.together() } else { self.fixed() }
     }
 }

@@ -61,18 +61,36 @@ impl Engine {
         all.map(|(&(_, resting), sides)| (resting, sides))
     }
 
-    /// Iterates over all resting orders of a symbol, in the order in which an image has them and in
-    /// which the end of a day ends them: the book, then the ladders beside it.
-    pub(super) fn all_resting(&self, book: &Book) -> impl Iterator<Item = Slot> {
-        let beside = self.beside(book.symbol()).flat_map(|(resting, sides)| {
-            let mut slots: Vec<Slot> = self.orders_in(sides).collect();
+    /// Iterates over all resting orders of a symbol, or over those of one side, in the order in
+    /// which an image has them and in which the end of a day ends them: the book, then the ladders
+    /// beside it.
+    pub(super) fn all_resting(&self, book: &Book, buy: Option<bool>) -> impl Iterator<Item = Slot> {
+        let beside = self.beside(book.symbol()).flat_map(move |(resting, sides)| {
+            let mut slots: Vec<Slot> = self.orders_of(sides, buy).collect();
             if matches!(resting, Resting::Parked | Resting::ReachedStop) {
                 // Orders are parked, and stops reached, in another order than that of their places.
                 slots.sort_by_key(|&slot| self.place_of(self.orders.get(slot)));
             }
             slots
         });
-        self.orders_in(&book.sides).chain(beside)
+        self.orders_of(&book.sides, buy).chain(beside)
+    }
+
+    /// Iterates over the orders of both sides, or of one, in priority order.
+    fn orders_of(&self, sides: &[Ladder; 2], buy: Option<bool>) -> impl Iterator<Item = Slot> {
+        let sides = match buy {
+            None => &sides[..],
+            Some(buy) => std::slice::from_ref(&sides[side_index(buy)]),
+        };
+        let levels = sides.iter().flat_map(|side| side.iter());
+        levels.flat_map(|level| self.queue(level))
+    }
+
+    /// Returns true if an order of a symbol rests: in its book or beside it.
+    pub(super) fn has_resting(&self, book: &Book) -> bool {
+        let beside = self.beside(book.symbol()).map(|(_, sides)| sides);
+        let mut ladders = std::iter::once(&book.sides).chain(beside).flatten();
+        ladders.any(|side| side.best() != NIL)
     }
 
     /// Puts an order beside the book, behind all others at its price.

@@ -55,7 +55,7 @@ impl Engine {
     ) {
         let Some(book) = self.book_index(symbol) else { return };
         loop {
-            let end = self.first_expiry(symbol).filter(|&end| end <= now);
+            let end = self.expiries.first(symbol).filter(|&end| end <= now);
             let pause = self.market(symbol).limit_state.map(|state| state.due);
             match (end, pause.filter(|&pause| pause <= now)) {
                 (Some(end), pause) if pause.is_none_or(|pause| end <= pause) => {
@@ -77,28 +77,16 @@ impl Engine {
 
     /// Returns the symbols that have something to catch up with.
     pub(super) fn behind_time(&self, now: Nanos) -> BTreeSet<SymbolId> {
-        let mut behind = BTreeSet::new();
-        let mut from = SymbolId::NONE;
-        while let Some((&(symbol, end, _), _)) = self.expiries.range((from, Nanos(0), 0)..).next() {
-            if end <= now {
-                behind.insert(symbol);
-            }
-            from = SymbolId(symbol.0 + 1);
-        }
-        let is_due = |&&symbol: &&SymbolId| {
-            self.market(symbol).limit_state.is_some_and(|state| state.due <= now)
-        };
-        behind.extend(self.watched.iter().filter(is_due));
-        behind
+        let paused = self.pauses.range(..=(now, SymbolId(u32::MAX))).map(|&(_, symbol)| symbol);
+        self.expiries.symbols_until(now).chain(paused).collect()
     }
 
     /// Carries out what is due for a symbol at the command's time.
     pub(super) fn tick(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
         let Some(book) = self.book_of(&at.command, sink) else { return };
         let symbol = at.command.symbol;
-        let count =
-            self.expiries.range((symbol, Nanos(0), 0)..=(symbol, at.time, u64::MAX)).count();
-        sink.report(Ticked { count: count as u64 }.about(symbol));
+        let count = self.expiries.count_until(symbol, at.time);
+        sink.report(Ticked { count }.about(symbol));
         self.done = Traded::default();
         self.catch_up_with(symbol, at.time, sink);
         self.go_on(at, book, sink);
@@ -185,9 +173,8 @@ impl Engine {
     /// all its orders.
     fn ending(&self, symbol: SymbolId, end: Nanos) -> Vec<Slot> {
         let slot_of =
-            |&(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);
-        let ending = self.expiries.range((symbol, end, 0)..=(symbol, end, u64::MAX));
-        let mut due: Vec<Slot> = ending.map(|(_, owner)| slot_of(owner)).collect();
+            |(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);
+        let mut due: Vec<Slot> = self.expiries.at(symbol, end).map(slot_of).collect();
         due.sort_by_key(|&slot| {
             let order = self.orders.get(slot);
             let (buy, price) = (order.attributes.is_buy(), self.levels.get(order.level).price());

@@ -3,61 +3,60 @@
 use super::Engine;
 use super::beside::Resting;
 use super::book::side_index;
+use super::by_place::Sought;
 use super::orders::{Order, Slot};
 use ringside_model::command::MassCancel;
-use ringside_model::domain::{OrderNumber, SymbolId};
+use ringside_model::domain::OrderNumber;
 
-/// Place of an order in the sequence in which [`Engine::cover_all`] collects all orders.
+/// Place of an order among all orders, by which [`Engine::cover`] sorts those of a symbol.
 pub(super) type Place = (u32, Resting, usize, i64, u64);
 
+/// Number of orders that one search makes ready for the next ones.
+pub(super) const READY: usize = 1024;
+
 impl Engine {
-    /// Collects the orders that a mass cancel covers, in the sequence of [`Engine::cover_all`].
+    /// Collects the orders that a mass cancel covers, in the sequence of [`Engine::cover`], symbol
+    /// by symbol.
     ///
-    /// A filter with a session costs the orders of the session. A filter with a firm or a group and
-    /// no symbol costs the orders of the sessions that have traded for it. Any other filter walks
-    /// the book of its symbol, or all books.
+    /// A filter with a session, a firm or a group costs the orders that it covers, as soon as the
+    /// orders of the sessions in question are found by place. Any other filter covers whole sides
+    /// of books.
     pub(super) fn cover_filtered(
-        &self,
+        &mut self,
         filter: &MassCancel,
         book: Option<usize>,
         covered: &mut Vec<Slot>,
     ) {
-        let is_covered = |order: &Order| covers(filter, order);
         let owners = self.orders.owners();
-        match (filter.session, filter.firm, filter.group, book) {
-            (Some(session), ..) if owners.has(session.0) => {
-                let symbol = book.map(|book| self.books[book].symbol());
-                self.collect([session.0], symbol, is_covered, covered);
+        let sessions: Vec<u32> = match (filter.session, filter.firm, filter.group) {
+            (Some(session), ..) => vec![session.0],
+            (None, Some(firm), _) => owners.of_firm(firm.0).collect(),
+            (None, None, Some(group)) => owners.of_group(group).collect(),
+            (None, None, None) => return self.cover_sides(filter.buy, book, covered),
+        };
+        let symbol = book.map(|book| self.books[book].symbol().0);
+        let sought = Sought { buy: filter.buy, symbol };
+        let mut left = READY;
+        for &session in &sessions {
+            if sought.is_narrow() || self.orders.owners().is_by_place(session) {
+                self.orders.make_ready(session, &mut left);
             }
-            (None, Some(firm), _, None) if owners.has_all() => {
-                self.collect(owners.of_firm(firm.0), None, is_covered, covered);
-            }
-            (None, None, Some(group), None) if owners.has_all() => {
-                self.collect(owners.of_group(group), None, is_covered, covered);
-            }
-            (.., Some(book)) => self.cover(book, is_covered, covered),
-            _ => self.cover_all(is_covered, covered),
         }
-    }
-
-    /// Collects the orders of some sessions that meet `wanted`, of one symbol or of all.
-    fn collect(
-        &self,
-        sessions: impl IntoIterator<Item = u32>,
-        symbol: Option<SymbolId>,
-        wanted: impl Fn(&Order) -> bool,
-        covered: &mut Vec<Slot>,
-    ) {
-        let slots = sessions.into_iter().flat_map(|session| self.orders.of_session(session));
-        let mut places: Vec<(Place, Slot)> = slots
-            .map(|slot| (slot, self.orders.get(slot)))
-            .filter(|(_, order)| symbol.is_none_or(|symbol| symbol.0 == order.symbol))
-            .filter(|(_, order)| wanted(order))
-            .map(|(slot, order)| (self.place_of(order), slot))
-            .collect();
+        let slots = sessions.iter().flat_map(|&session| self.orders.of_session(session, sought));
+        let wanted = slots.filter(|&slot| covers(filter, self.orders.get(slot)));
+        let mut places: Vec<(Place, Slot)> =
+            wanted.map(|slot| (self.place_of(self.orders.get(slot)), slot)).collect();
         places.sort_unstable();
         places.dedup();
         covered.extend(places.into_iter().map(|(_, slot)| slot));
+    }
+
+    /// Collects the orders of one side, or of both, of a book or of all books.
+    fn cover_sides(&self, buy: Option<bool>, book: Option<usize>, covered: &mut Vec<Slot>) {
+        let all = book.is_none().then(|| self.books_by_symbol()).into_iter().flatten();
+        for book in book.into_iter().chain(all) {
+            covered.extend(self.all_resting(&self.books[book], buy));
+        }
     }
 
     /// Returns the place of an order among all orders.

@@ -18,6 +18,10 @@ use ringside_model::domain::{AtShortTest, OrderId, OrderNumber, SeqNo, SessionId
 use ringside_model::report::ReportSink;
 use ringside_planted::{Bug, planted};
 
+/// Maximum number of turns that a command gives to hidden orders with a minimum when their symbol
+/// opens. A turn may look at many levels and trade nothing.
+pub const TURNS_MAX: u32 = 64;
+
 /// Matching priority on one side: price key, displayed before hidden, then age.
 pub(super) type Turn = (i64, bool, u64);
 
@@ -93,8 +97,8 @@ impl Engine {
 
     /// Gives the hidden orders with a minimum, which sit auctions out, their turn when a symbol
     /// opens: the oldest first, each as if it came in. What is left of an order keeps its place.
-    /// `after` is the age of the last order that had its turn. Returns false if the command may do
-    /// no more and some are left.
+    /// `after` is the age of the last order that had its turn. Returns false if some are left that
+    /// the command may not let in any more.
     pub(super) fn enter_minimums(
         &mut self,
         at: &Sequenced,
@@ -103,26 +107,17 @@ impl Engine {
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) -> bool {
-        let symbol = self.books[book].symbol();
-        let Some(sides) = self.hidden(symbol, true).filter(|_| !planted(Bug::MinimumsLeftOut))
-        else {
+        if planted(Bug::MinimumsLeftOut) {
             return true;
-        };
-        let age = |order: &Order| OrderNumber(order.number).age();
-        let waiting = self.orders_in(sides).map(|slot| *self.orders.get(slot));
-        let mut waiting: Vec<Order> = waiting.filter(|order| age(order) > *after).collect();
-        waiting.sort_unstable_by_key(age);
-        for order in waiting {
-            let (session, id) = (SessionId(order.session), OrderId(order.id));
-            let slot = self.orders.find(self.orders.bucket(session, id), session, id);
-            // An order before it may have traded with it.
-            if slot != NIL && self.orders.get(slot).number == order.number {
-                if !self.has_work(traded) {
-                    return false;
-                }
-                *after = age(&order);
-                self.enter_in_place((at.seqno, book), slot, traded, sink);
+        }
+        let symbol = self.books[book].symbol();
+        let mut turns = 0;
+        while let Some((age, slot)) = self.minimums.next(symbol, *after) {
+            if turns == TURNS_MAX.min(self.work_max) || !self.has_work(traded) {
+                return false;
             }
+            (turns, *after) = (turns + 1, age);
+            self.enter_in_place((at.seqno, book), slot, traded, sink);
         }
         true
     }

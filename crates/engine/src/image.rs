@@ -9,7 +9,7 @@ use super::icebergs::Reserve;
 use super::orders::Order;
 use super::settings::SettingsImage;
 use super::side_tables::{OrderKey, Row, SideTables, Table};
-use super::special::KeptTerms;
+use super::special::{KeptTerms, TermsRow};
 use super::stops::{ElectedLimit, ReachedPlace};
 use super::work::OwedImage;
 use super::{Engine, Shard};
@@ -305,7 +305,7 @@ impl Engine {
             }
             let waiting = self.waiting_of(symbol);
             orders.extend(waiting.map(|waiting| image_of(&waiting.order, waiting.price)));
-            orders.extend(self.all_resting(book).map(|slot| {
+            orders.extend(self.all_resting(book, None).map(|slot| {
                 let order = self.orders.get(slot);
                 image_of(order, self.levels.get(order.level).price())
             }));
@@ -330,12 +330,7 @@ impl Engine {
                 ReserveImage { symbol, number, left, display }
             }),
             band_timers: self.band_timers(),
-            terms: of_orders(terms, |symbol, number, &KeptTerms { asked, since }| TermsImage {
-                symbol,
-                number,
-                since,
-                terms: asked,
-            }),
+            terms: images_of_terms(terms),
             settings: self
                 .tables
                 .settings
@@ -358,6 +353,17 @@ fn of_orders<R: Row<Key = OrderKey>, I>(
     image_of: impl Fn(u64, u64, &R) -> I,
 ) -> Vec<I> {
     table.iter().map(|((symbol, number), row)| image_of(symbol.0.into(), number, row)).collect()
+}
+
+/// Returns the terms of orders, by symbol and number.
+fn images_of_terms(terms: &Table<TermsRow>) -> Vec<TermsImage> {
+    let image_of = |row: &TermsRow| {
+        let KeptTerms { asked, since } = row.kept;
+        TermsImage { symbol: row.symbol.0.into(), number: row.number, since, terms: asked }
+    };
+    let mut images: Vec<TermsImage> = terms.iter().map(|(_, row)| image_of(row)).collect();
+    images.sort_unstable_by_key(|image| (image.symbol, image.number));
+    images
 }
 
 fn image_of(order: &Order, price: i64) -> OrderImage {

@@ -26,19 +26,21 @@
 //!
 //! - `lib.rs` dispatches commands and checks new orders; `matching.rs` trades.
 //! - `book.rs` and `ladder.rs` keep price levels in order, `orders.rs` orders, `owners.rs` the
-//!   ids of each session, `attributes.rs` their fixed terms.
+//!   ids of each session, `by_place.rs` the orders of some sessions by symbol and level,
+//!   `attributes.rs` their fixed terms.
 //! - `tree.rs` is a tree that is searched by sums: of minimums, and of the quantities of a call.
 //! - `lookahead.rs` prefetches the memory that a batch will touch.
 //! - `amend.rs` has reduce and modify, `replace.rs` replace, `venue.rs` the rare commands,
-//!   `covered.rs` the orders of a mass cancel, `clock.rs` scheduled states and expiry.
+//!   `covered.rs` the orders of a mass cancel, `clock.rs` scheduled states and expiry,
+//!   `expiries.rs` the ends of orders.
 //! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
 //!   `collar.rs` the limits of that price, `call.rs` the interest of a call, `pools.rs` the orders
 //!   for auctions only.
 //! - `beside.rs` has the ladders of the orders that rest and are not displayed.
 //! - `stops.rs` has stops, `icebergs.rs` icebergs, `special.rs` orders with special terms,
 //!   `hidden.rs` hidden orders, `minimums.rs` those with a minimum, `trial.rs` the trial of
-//!   an order that trades a quantity or nothing, `pegs.rs` pegs, `reprice.rs` resting orders that
-//!   get another limit.
+//!   an order that trades a quantity or nothing, `pegs.rs` pegs, `followers.rs` which of them a
+//!   quote moves, `reprice.rs` resting orders that get another limit.
 //! - `side_tables.rs` keeps the rare state of symbols and orders, and its part of the state hash.
 //! - `settings.rs` has the settings of a symbol that commands change.
 //! - `market.rs` has guarded symbols: `bands.rs` price bands, `short_sale.rs` the short sale price
@@ -56,10 +58,13 @@ mod auction;
 mod bands;
 mod beside;
 mod book;
+mod by_place;
 mod call;
 mod clock;
 mod collar;
 mod covered;
+mod expiries;
+mod followers;
 mod hidden;
 mod icebergs;
 mod image;
@@ -96,6 +101,9 @@ pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
 use beside::Beside;
 use book::{Book, key_of, side_index, unlink};
 use call::Call;
+use expiries::Expiries;
+use followers::Followers;
+pub use hidden::TURNS_MAX;
 pub use icebergs::SLICES_MAX;
 pub use image::{Image, OrderImage, ReachedImage, ReserveImage, StopLimit, TermsImage};
 use ladder::{LevelSlot, Levels};
@@ -120,7 +128,6 @@ use ringside_model::report::{Accepted, Canceled, Rejected, Subject};
 pub use ringside_model::report::{Body, Report, ReportKind, ReportSink};
 pub use settings::SettingsImage;
 use side_tables::SideTables;
-use special::{Expiries, Pegs};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub use stops::WAVES_MAX;
 use stops::{Queue, Traded};
@@ -177,8 +184,10 @@ pub struct Engine {
     beside: Beside,
     /// Orders that expire.
     expiries: Expiries,
+    /// Symbols whose limit state pauses them, by time.
+    pauses: BTreeSet<(Nanos, SymbolId)>,
     /// Orders that follow the quote.
-    pegs: Pegs,
+    pegs: Followers,
     /// Stops that were reached and wait until their symbol trades.
     queue: Queue,
     /// True from the end of the trading day to the start of the next one.
@@ -214,8 +223,9 @@ impl Engine {
             watched: BTreeSet::new(),
             has_fallen: false,
             beside: Beside::new(),
-            expiries: Expiries::new(),
-            pegs: Pegs::new(),
+            expiries: Expiries::default(),
+            pauses: BTreeSet::new(),
+            pegs: Followers::default(),
             queue: Queue::new(),
             is_day_over: false,
             done: Traded::default(),

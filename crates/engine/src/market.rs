@@ -205,7 +205,10 @@ impl Engine {
     pub(super) fn change_market(&mut self, book: usize, change: impl FnOnce(&mut Market)) {
         let symbol = self.books[book].symbol();
         let mut market = self.market(symbol);
+        let pause_of = |market: &Market| market.limit_state.map(|state| (state.due, symbol));
+        pause_of(&market).map(|pause| self.pauses.remove(&pause));
         change(&mut market);
+        pause_of(&market).map(|pause| self.pauses.insert(pause));
         let is_guarded = market != Market::default();
         if is_guarded {
             self.tables.markets.insert(symbol, market);

@@ -5,17 +5,17 @@
 use super::Engine;
 use super::book::side_index;
 use super::orders::{NIL, Order, Slot};
-use super::side_tables::OrderKey;
 use super::tree::{Tree, Value};
 use ringside_model::domain::{OrderId, OrderNumber, SessionId, SymbolId};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Hidden orders with a minimum, by symbol and side.
 #[derive(Default)]
 pub(super) struct Minimums {
     sides: BTreeMap<(SymbolId, usize), Tree<Priority, Minimum>>,
-    /// Side and priority of each order.
-    priorities: BTreeMap<OrderKey, (usize, Priority)>,
+    /// Slot, side and priority of each order, by symbol and age.
+    by_age: BTreeMap<(SymbolId, u64), (Slot, usize, Priority)>,
 }
 
 /// Ladder key and age.
@@ -54,18 +54,26 @@ impl Minimums {
         side.first_above(behind, |least| least <= open).map(|(_, minimum)| minimum.slot)
     }
 
+    /// Returns the age and the slot of the oldest order of a symbol that is younger than `after`.
+    pub(crate) fn next(&self, symbol: SymbolId, after: u64) -> Option<(u64, Slot)> {
+        let later = (Bound::Excluded((symbol, after)), Bound::Included((symbol, u64::MAX)));
+        self.by_age.range(later).next().map(|(&(_, age), &(slot, ..))| (age, slot))
+    }
+
     fn set(&mut self, order: &Order, priority: Priority, minimum: Minimum) {
         let side = side_index(order.attributes.is_buy());
         let orders = self.sides.entry((SymbolId(order.symbol), side)).or_insert_with(Tree::new);
         orders.set(priority, minimum);
-        self.priorities.insert(order.key(), (side, priority));
+        self.by_age.insert((SymbolId(order.symbol), priority.1), (minimum.slot, side, priority));
     }
 
     /// Removes an order that leaves.
     pub(crate) fn remove(&mut self, order: &Order) {
         // An order that has traded away on entry has not rested.
-        let Some((side, priority)) = self.priorities.remove(&order.key()) else { return };
-        let place = (SymbolId(order.symbol), side);
+        let symbol = SymbolId(order.symbol);
+        let age = OrderNumber(order.number).age();
+        let Some((_, side, priority)) = self.by_age.remove(&(symbol, age)) else { return };
+        let place = (symbol, side);
         let orders = self.sides.get_mut(&place).expect("the side of a resting order");
         orders.remove(priority);
         if orders.is_empty() {

@@ -9,6 +9,7 @@
 //! them. The bucket of a command is computed once, when the batch is prefetched.
 
 use super::attributes::Attributes;
+use super::by_place::Sought;
 use super::owners::{BLOCK_BITS, Owners, Run};
 use super::prefetch::prefetch;
 use super::side_tables::OrderKey;
@@ -154,7 +155,7 @@ impl Orders {
         let chain = std::mem::replace(self.head_mut(bucket), slot);
         self.free = self.get(slot).next;
         *self.get_mut(slot) = Order { chain, ..order };
-        self.owners.add((order.session, order.id), order.attributes, order.number);
+        self.owners.add(&order, slot);
         self.live += 1;
         slot
     }
@@ -176,14 +177,20 @@ impl Orders {
         }
         self.live -= 1;
         if self.owners.subtract(session) {
-            self.tidy(session);
+            self.tidy(slot);
         }
     }
 
-    /// Forgets some runs of ids of a session that have no live order.
+    /// Forgets the place of an order that has left, or some runs of ids of its session that have no
+    /// live order.
     #[cold]
     #[inline(never)]
-    fn tidy(&mut self, session: u32) {
+    fn tidy(&mut self, slot: Slot) {
+        let order = *self.get(slot);
+        let session = order.session;
+        if self.owners.is_by_place(session) {
+            return self.owners.forget_place(&order, slot);
+        }
         for (place, run) in self.owners.next_runs(session).into_iter().flatten() {
             if self.live_in(session, run).next().is_none() {
                 self.owners.forget(session, place);
@@ -198,14 +205,15 @@ impl Orders {
             let order = self.get(slot);
             order.session == session && run.has(order)
         };
-        let bucket = move |id| self.bucket(SessionId(session), id).0 as usize;
-        let single =
-            (!run.is_long()).then(|| std::slice::from_ref(&self.buckets[bucket(run.first())]));
-        let blocks = run.is_long().then(|| run.blocks()).into_iter().flatten();
-        let blocks = blocks.map(move |id| &self.buckets[bucket(id) / BLOCK * BLOCK..][..BLOCK]);
+        let first = self.bucket(SessionId(session), run.first()).0 as usize;
+        let heads = if run.is_long() {
+            &self.buckets[first / BLOCK * BLOCK..][..BLOCK]
+        } else {
+            &self.buckets[first..=first]
+        };
         // Where few orders are left most blocks are empty, which needs no look at each head.
-        let is_used = |heads: &&[Slot]| heads.iter().fold(NIL, |any, head| any | head) != NIL;
-        let heads = single.into_iter().chain(blocks.filter(is_used)).flatten().copied();
+        let is_used = heads.iter().fold(NIL, |any, head| any | head) != NIL;
+        let heads = heads.iter().copied().filter(move |_| is_used);
         heads.filter(|&head| head != NIL).flat_map(|head| self.chain(head)).filter(is_of_run)
     }
 
@@ -215,31 +223,56 @@ impl Orders {
         std::iter::successors(Some(head).filter(|&slot| slot != NIL), next)
     }
 
-    /// Iterates over the live orders of a session that has runs, in no order; some may come twice.
-    pub(crate) fn of_session(&self, session: u32) -> impl Iterator<Item = Slot> {
+    /// Makes ready for searches that want some orders of a session: moves up to `left` of its orders
+    /// from runs of ids to their places, and subtracts them from `left`.
+    pub(crate) fn make_ready(&mut self, session: u32, left: &mut usize) {
+        /// Number of orders that an empty run is worth.
+        const RUN_MIN: usize = 8;
+        if !self.owners.begin_places(session) {
+            return;
+        }
+        while *left > 0
+            && let Some(run) = self.owners.take_run(session)
+        {
+            let slots: Vec<Slot> = self.live_in(session, run).collect();
+            *left = left.saturating_sub(slots.len().max(RUN_MIN));
+            for slot in slots {
+                let order = *self.get(slot);
+                self.owners.place(&order, slot);
+            }
+        }
+    }
+
+    /// Iterates over the live orders of a session that a search wants, in no order; some may come
+    /// twice.
+    pub(crate) fn of_session(&self, session: u32, sought: Sought) -> impl Iterator<Item = Slot> {
+        let by_place = self.owners.by_place().of(session, sought);
+        by_place.chain(self.in_runs(session).filter(move |&slot| sought.has(self.get(slot))))
+    }
+
+    /// Iterates over the live orders of a session's runs, in no order; some may come twice.
+    pub(crate) fn in_runs(&self, session: u32) -> impl Iterator<Item = Slot> {
         /// Number of runs that are on their way from memory.
-        const AHEAD: usize = 4;
+        const AHEAD: usize = 8;
         let runs: Vec<Run> = self.owners.runs(session).collect();
         (0..runs.len()).flat_map(move |i| {
             if let Some(ahead) = runs.get(i + AHEAD) {
-                self.prefetch_blocks(session, *ahead);
+                self.prefetch_run(session, *ahead);
             }
             self.live_in(session, runs[i])
         })
     }
 
     /// Prefetches the buckets of a run.
-    fn prefetch_blocks(&self, session: u32, run: Run) {
+    fn prefetch_run(&self, session: u32, run: Run) {
+        let Bucket(bucket) = self.bucket(SessionId(session), run.first());
         if !run.is_long() {
-            return self.prefetch_bucket(self.bucket(SessionId(session), run.first()));
+            return self.prefetch_bucket(Bucket(bucket));
         }
         const BUCKETS_PER_LINE: usize = 64 / size_of::<Slot>();
-        for id in run.blocks() {
-            let Bucket(bucket) = self.bucket(SessionId(session), id);
-            let block = bucket >> BLOCK_BITS << BLOCK_BITS;
-            for line in (0..1 << BLOCK_BITS).step_by(BUCKETS_PER_LINE) {
-                self.prefetch_bucket(Bucket(block + line as u32));
-            }
+        let block = bucket >> BLOCK_BITS << BLOCK_BITS;
+        for line in (0..1 << BLOCK_BITS).step_by(BUCKETS_PER_LINE) {
+            self.prefetch_bucket(Bucket(block + line as u32));
         }
     }
 
@@ -405,6 +438,7 @@ fn spread_block(block: u64, session: SessionId, spread: u64) -> u64 {
 mod tests {
     use super::super::owners::SESSIONS_MAX;
     use super::*;
+    use ringside_model::domain::Side;
     use std::collections::HashSet;
 
     fn order(session: u32, id: u64) -> Order {
@@ -497,14 +531,16 @@ mod tests {
     }
 
     /// Inserts and removes orders; compares the orders of each session with a list. `id_of` gives
-    /// the next id from the step and a random number.
-    fn check_sessions(id_of: impl Fn(u64, u64) -> u64) {
+    /// the next id from the step and a random number. Returns true if the orders of a session were
+    /// found by place.
+    fn check_sessions(id_of: impl Fn(u64, u64) -> u64) -> bool {
         let mut orders = Orders::with_capacity(0);
         let mut live: Vec<(u32, Slot)> = vec![];
+        let mut by_place = false;
         let sessions = [0, 1, 7, SESSIONS_MAX - 1];
         for step in 1..40_000u64 {
             let random = step.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
-            let falls = step / 5_000 % 2 == 1;
+            let falls = step / 10_000 % 2 == 1;
             if random % 5 < 2 + 2 * u64::from(falls) && !live.is_empty() {
                 let (session, slot) = live.swap_remove(random as usize % live.len());
                 let id = OrderId(orders.get(slot).id);
@@ -517,13 +553,19 @@ mod tests {
                 if orders.find(bucket, SessionId(session), OrderId(id)) != NIL {
                     continue;
                 }
-                let firm = random % 20 * 2;
-                let attributes = Attributes(firm);
-                let order = Order { attributes, number: step, ..order(session, id) };
+                let (firm, side) =
+                    (random % 20 * 2, [Side::Buy, Side::Sell][random as usize / 20 % 2]);
+                let attributes = Attributes(firm | (side as u64) << 32);
+                let (symbol, level) = ((random / 40 % 3) as u32, (random / 120 % 5) as u32);
+                let order = Order { attributes, symbol, level, number: step, ..order(session, id) };
                 live.push((session, orders.insert(order, bucket)));
             }
             if step % 1000 != 0 {
                 continue;
+            }
+            if step % 2_000 == 0 {
+                let session = sessions[(step / 2_000) as usize % sessions.len()];
+                orders.make_ready(session, &mut 200);
             }
             let sorted = |slots: &mut dyn Iterator<Item = Slot>| {
                 let mut slots: Vec<Slot> = slots.collect();
@@ -534,16 +576,43 @@ mod tests {
             for session in sessions {
                 let of_session = live.iter().filter(|&&(owner, _)| owner == session);
                 let expected = sorted(&mut of_session.map(|&(_, slot)| slot));
+                let sought = Sought { buy: Some(true), symbol: Some(1) };
+                let wanted = expected.iter().copied().filter(|&slot| sought.has(orders.get(slot)));
+                let wanted: Vec<Slot> = wanted.collect();
+                assert_eq!(sorted(&mut orders.of_session(session, sought)), wanted);
+                let left = sorted(&mut orders.in_runs(session)).len();
+                assert!(left <= orders.owners.live_in_runs(session));
+                by_place |= orders.owners.is_by_place(session) && left < expected.len();
                 assert_eq!(orders.owners.live(session), expected.len());
-                assert_eq!(sorted(&mut orders.of_session(session)), expected);
+                assert_eq!(sorted(&mut orders.of_session(session, Sought::default())), expected);
                 let runs = orders.owners.runs(session).count();
-                assert!(runs <= 100 + 8 * expected.len(), "{runs} for {}", expected.len());
+                let is_few = runs <= 200 + 4 * expected.len();
+                assert!(is_few || orders.owners.is_by_place(session), "{runs}, {}", expected.len());
             }
             let is_of = |slot: &Slot| orders.get(*slot).attributes.firm() == 8;
-            let of_firm = orders.owners.of_firm(8).flat_map(|session| orders.of_session(session));
+            let of_firm = orders
+                .owners
+                .of_firm(8)
+                .flat_map(|session| orders.of_session(session, Sought::default()));
             let expected = sorted(&mut live.iter().map(|&(_, slot)| slot).filter(is_of));
             assert_eq!(sorted(&mut of_firm.filter(is_of)), expected);
         }
+        by_place
+    }
+
+    #[test]
+    fn searches_leave_fewer_and_fewer_orders_to_walk() {
+        let mut orders = Orders::with_capacity(0);
+        for id in 1..=10_000 {
+            orders.make_room(1);
+            orders.insert(order(1, id), orders.bucket(SessionId(1), OrderId(id)));
+        }
+        for search in 1..=10 {
+            orders.make_ready(1, &mut 1024);
+            let left = orders.in_runs(1).count();
+            assert!(left <= 10_000 - search * 1_000, "{left} after {search} searches");
+        }
+        assert_eq!(orders.of_session(1, Sought::default()).count(), 10_000);
     }
 
     #[test]
@@ -561,18 +630,18 @@ mod tests {
             orders.insert(Order { number, ..order(1, id.0) }, bucket);
         }
         let runs = orders.owners.runs(1).count();
-        assert!(runs <= 100 + 8 * 1_000, "{runs}");
-        let slots: HashSet<Slot> = orders.of_session(1).collect();
+        assert!(runs <= 200 + 3 * 1_000, "{runs}");
+        let slots: HashSet<Slot> = orders.of_session(1, Sought::default()).collect();
         assert_eq!(slots.len(), 1_000);
     }
 
     #[test]
     fn the_runs_of_a_session_have_its_live_orders() {
-        check_sessions(|step, _| step);
-        check_sessions(|step, _| step << 6);
-        check_sessions(|step, _| step * 17);
-        check_sessions(|_, random| random);
-        check_sessions(|_, random| random % 3_000);
+        assert!(check_sessions(|step, _| step));
+        assert!(check_sessions(|step, _| step << 6));
+        assert!(check_sessions(|step, _| step * 17));
+        assert!(check_sessions(|_, random| random));
+        assert!(check_sessions(|_, random| random % 3_000));
         check_sessions(|step, random| step / 100 + random % 300);
     }
 

@@ -1,34 +1,37 @@
 //! Ids that each session has used, and the sessions that trade for a firm or a group.
 //!
 //! A mass cancel looks up the ids of its sessions and no other order. Most sessions count their ids
-//! up: the ids of a few neighbouring blocks make one run. A run whose orders
-//! have all ended is forgotten little by little, so the runs of a session are never many more than
-//! its live orders, and no command forgets many.
+//! up: their ids of one block make one run. A run whose orders have all
+//! ended is forgotten little by little, so the runs of a session are never many more than its live
+//! orders, and no command forgets many.
 
-use super::attributes::Attributes;
-use super::orders::Order;
+use super::by_place::ByPlace;
+use super::orders::{Order, Slot};
 use ringside_model::domain::OrderId;
 use std::collections::BTreeSet;
 
 /// Number of low bits within a block of ids; the ids of one block lie side by side in the index.
 pub(super) const BLOCK_BITS: u32 = 6;
-/// Number of low bits within a run of ids. Long runs begin seldom; in a short one a single live
-/// order is found soon.
-const RUN_BITS: u32 = 7;
 /// Minimum number of runs by which the room of a session grows, for a day of most sessions.
 const ROOM_MIN: usize = 512;
 /// Sessions below this number have runs.
 pub(super) const SESSIONS_MAX: u32 = 1 << 16;
-/// Number of blocks that the runs of a session may have beyond four for each live order. Three may
-/// be needed: two of the run of the id, one for the order when it entered again.
-const BLOCKS_MIN: usize = 64;
+/// Number of runs of either kind that a session may have beyond three for two live orders. One of
+/// each kind may be needed for an order.
+const RUNS_MIN: usize = 64;
 /// Number of runs that are looked at when a session has too many.
 pub(super) const TIDIED: usize = 8;
 /// Maximum number of pairs of firm and group that are kept of a session. A session with more is
 /// found under each firm and each group.
 const PAIRS_MAX: usize = 16;
-/// Pair of a session without orders. All others have 32 low bits of 0.
+/// Pair of a session without orders. The pairs of firm and group have 32 low bits of 0.
 const NO_PAIR: u64 = 1;
+/// Pair of a session whose orders are found by place, so that all of them take the slow way.
+const BY_PLACE: u64 = 2;
+/// Value of `spare` of such a session: below 0 whatever its orders do.
+const NO_SPARE: i32 = i32::MIN / 2;
+/// Number of live orders of a session below which a search walks all of them.
+const BY_PLACE_MIN: usize = 256;
 
 /// Facts about a session that every new order and every end of an order reads.
 #[derive(Clone, Copy)]
@@ -50,7 +53,7 @@ impl Session {
     }
 }
 
-/// Ids from `first` to `last` of a few blocks, or a single id below the ids before it. A single id
+/// Ids from `first` to `last` of one block, or a single id below the ids before it. A single id
 /// goes with the number of its order: an order that enters again has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -75,12 +78,6 @@ impl Run {
     pub(crate) fn is_long(self) -> bool {
         self.first < self.last
     }
-
-    /// Iterates over one id of each block.
-    pub(crate) fn blocks(self) -> impl Iterator<Item = OrderId> {
-        (self.first >> BLOCK_BITS..=self.last >> BLOCK_BITS)
-            .map(|block| OrderId(block << BLOCK_BITS))
-    }
 }
 
 /// Rest of the facts about a session.
@@ -90,8 +87,8 @@ struct History {
     open_from: u64,
     /// Closed runs, in no order.
     runs: Vec<Run>,
-    /// Number of blocks of all closed runs.
-    blocks: usize,
+    /// Number of closed runs that are no single ids.
+    counted_up: usize,
     /// Number of runs still to look at in the present pass over all runs.
     next: usize,
     /// Pairs of firm and group.
@@ -99,13 +96,35 @@ struct History {
 }
 
 impl History {
+    /// Returns the open run.
+    fn open_run(&self, of: &Session) -> Run {
+        Run { first: self.open_from, last: of.highest, number: 0 }
+    }
+
+    /// Records the id of a new order, which the session counts already. The id does not continue
+    /// the open run, or is the next one of it.
+    fn begin_run(&mut self, of: &mut Session, order: &Order) {
+        let (id, live) = (order.id, of.live() - 1);
+        if id > of.highest {
+            if id >> BLOCK_BITS != of.highest >> BLOCK_BITS {
+                if live > 0 {
+                    self.close(self.open_run(of), live);
+                }
+                self.open_from = id;
+            }
+            of.highest = id;
+        } else if id < self.open_from {
+            self.close(Run { first: id, last: id, number: order.number }, live);
+        }
+    }
+
     /// Adds a closed run of a session with so many live orders.
     fn close(&mut self, run: Run, live: usize) {
         if self.runs.len() == self.runs.capacity() {
             // Room for all runs that the session may have, so that it is made once.
             self.runs.reserve_exact(4 * live + ROOM_MIN);
         }
-        self.blocks += run.blocks().count();
+        self.counted_up += usize::from(run.number == 0);
         self.runs.push(run);
     }
 }
@@ -125,23 +144,25 @@ pub(super) struct Owners {
     histories: Vec<History>,
     /// Sessions by firm and by group of their orders, past and present.
     found: BTreeSet<(Kind, u16, u32)>,
-    /// True once a session from [`SESSIONS_MAX`] on has had an order.
-    has_others: bool,
+    /// Orders of the sessions from [`SESSIONS_MAX`] on, and of those that were searched.
+    by_place: ByPlace,
 }
 
 impl Owners {
     pub(crate) fn new() -> Self {
-        Owners { sessions: vec![], histories: vec![], found: BTreeSet::new(), has_others: false }
+        let by_place = ByPlace::default();
+        Owners { sessions: vec![], histories: vec![], found: BTreeSet::new(), by_place }
     }
 
-    /// Returns true if the session has runs.
-    pub(crate) fn has(&self, session: u32) -> bool {
-        session < SESSIONS_MAX
+    /// Returns the orders that are found by place.
+    pub(crate) fn by_place(&self) -> &ByPlace {
+        &self.by_place
     }
 
-    /// Returns true if all sessions that have had an order have runs.
-    pub(crate) fn has_all(&self) -> bool {
-        !self.has_others
+    /// Returns true if the orders of a session are found by place, but for those of its runs.
+    pub(crate) fn is_by_place(&self, session: u32) -> bool {
+        session >= SESSIONS_MAX
+            || self.sessions.get(session as usize).is_some_and(|of| of.pair == BY_PLACE)
     }
 
     /// Returns true if the id is above all earlier ids of the session.
@@ -150,31 +171,47 @@ impl Owners {
         self.sessions.get(session as usize).is_some_and(|session| id > session.highest)
     }
 
-    /// Records a new order.
+    /// Records a new order, which is in this slot.
     #[inline(always)]
-    pub(crate) fn add(&mut self, (session, id): (u32, u64), attributes: Attributes, number: u64) {
-        const LAST_OF_RUN: u64 = (1 << RUN_BITS) - 1;
-        let pair = attributes.0 << 32;
-        match self.sessions.get_mut(session as usize) {
+    pub(crate) fn add(&mut self, order: &Order, slot: Slot) {
+        const LAST_OF_RUN: u64 = (1 << BLOCK_BITS) - 1;
+        let (pair, id) = (order.attributes.0 << 32, order.id);
+        match self.sessions.get_mut(order.session as usize) {
             Some(of) if of.pair == pair && id > of.highest && id <= of.highest | LAST_OF_RUN => {
                 of.highest = id;
                 of.spare += 1;
             }
-            _ => self.begin_run((session, id), pair, number),
+            _ => self.add_slow(order, slot),
         }
     }
 
-    /// Records the end of an order; returns true if some runs of its session are to be looked at.
+    /// Counts the end of an order; returns true if [`Owners::forget_place`] is to be called, or
+    /// some runs of the session are to be looked at.
     #[inline(always)]
     pub(crate) fn subtract(&mut self, session: u32) -> bool {
-        let Some(of) = self.sessions.get_mut(session as usize) else { return false };
+        let Some(of) = self.sessions.get_mut(session as usize) else { return true };
         of.spare -= 1;
         of.spare < 0
+    }
+
+    /// Removes an order that has ended from those that are found by place.
+    pub(crate) fn forget_place(&mut self, order: &Order, slot: Slot) {
+        self.by_place.remove(order, slot);
     }
 
     /// Returns the number of live orders of a session below [`SESSIONS_MAX`].
     pub(crate) fn live(&self, session: u32) -> usize {
         self.sessions.get(session as usize).map_or(0, |of| of.live())
+    }
+
+    /// Returns an upper bound of the number of a session's orders that only its runs tell of.
+    pub(crate) fn live_in_runs(&self, session: u32) -> usize {
+        let live = self.live(session);
+        if !self.is_by_place(session) {
+            return live;
+        }
+        let runs = self.histories.get(session as usize).map_or(0, |history| history.runs.len());
+        live.min(runs << BLOCK_BITS)
     }
 
     /// Iterates over the runs of a session, those without a live order among them. An id may be in
@@ -183,9 +220,34 @@ impl Owners {
         let of = self.sessions.get(session as usize).filter(|of| of.live() > 0);
         let history = of.map(|of| (of, &self.histories[session as usize]));
         history.into_iter().flat_map(|(of, history)| {
-            let open = Run { first: history.open_from, last: of.highest, number: 0 };
-            history.runs.iter().copied().chain([open])
+            let open = (of.pair != BY_PLACE).then(|| history.open_run(of));
+            history.runs.iter().copied().chain(open)
         })
+    }
+
+    /// Lets the orders of a session be found by place from now on, those of its runs as soon as
+    /// [`Owners::place`] adds them. Returns false if no run is left, or if the session has so few
+    /// orders that a search may walk all of them.
+    pub(crate) fn begin_places(&mut self, session: u32) -> bool {
+        let Some(of) = self.sessions.get_mut(session as usize) else { return false };
+        let history = &mut self.histories[session as usize];
+        let live = of.live();
+        if of.pair != BY_PLACE && live >= BY_PLACE_MIN {
+            history.runs.push(history.open_run(of));
+            (of.pair, of.spare, of.needed) = (BY_PLACE, NO_SPARE, live as i32 - NO_SPARE);
+        }
+        of.pair == BY_PLACE && !history.runs.is_empty()
+    }
+
+    /// Removes and returns one of the runs of a session whose orders are found by place. The caller
+    /// adds the orders of the run with [`Owners::place`].
+    pub(crate) fn take_run(&mut self, session: u32) -> Option<Run> {
+        self.histories[session as usize].runs.pop()
+    }
+
+    /// Adds an order to those that are found by place.
+    pub(crate) fn place(&mut self, order: &Order, slot: Slot) {
+        self.by_place.add(order, slot);
     }
 
     /// Iterates over the sessions that have had an order of this firm; others may be among them.
@@ -217,18 +279,19 @@ impl Owners {
     /// Forgets the closed run at this place.
     pub(crate) fn forget(&mut self, session: u32, place: usize) {
         let history = &mut self.histories[session as usize];
-        history.blocks -= history.runs.swap_remove(place).blocks().count();
+        history.counted_up -= usize::from(history.runs.swap_remove(place).number == 0);
         self.bound(session);
     }
 
-    /// Records a new order whose id does not continue the open run of its session, or which has
-    /// another firm or group than the order before.
+    /// Records a new order whose id does not continue the open run of its session, which has
+    /// another firm or group than the order before, or which is found by place.
     #[cold]
     #[inline(never)]
-    fn begin_run(&mut self, (session, id): (u32, u64), pair: u64, number: u64) {
-        if !self.has(session) {
-            self.has_others = true;
-            return;
+    fn add_slow(&mut self, order: &Order, slot: Slot) {
+        let (session, pair) = (order.session, order.attributes.0 << 32);
+        if session >= SESSIONS_MAX {
+            self.by_place.add(order, slot);
+            return self.find_by(session, pair);
         }
         let place = session as usize;
         if self.sessions.len() <= place {
@@ -238,29 +301,22 @@ impl Owners {
         }
         let (of, history) = (&mut self.sessions[place], &mut self.histories[place]);
         if of.live() == 0 {
+            (of.pair, of.spare, of.needed) = (NO_PAIR, 0, 0);
             history.runs.clear();
-            history.blocks = 0;
-        }
-        let is_open = Run { first: history.open_from, last: of.highest, number: 0 };
-        if id > of.highest {
-            if id >> RUN_BITS != of.highest >> RUN_BITS {
-                if of.live() > 0 {
-                    history.close(is_open, of.live());
-                }
-                history.open_from = id;
-            }
-            of.highest = id;
-        } else if id < is_open.first {
-            history.close(Run { first: id, last: id, number }, of.live());
+            history.counted_up = 0;
         }
         of.spare += 1;
-        if of.pair != pair {
+        if of.pair == BY_PLACE {
+            of.highest = of.highest.max(order.id);
+            self.by_place.add(order, slot);
+        } else {
             of.pair = pair;
-            if !history.pairs.contains(&pair) {
-                self.note_pair(session, pair);
-            }
+            history.begin_run(of, order);
+            self.bound(session);
         }
-        self.bound(session);
+        if !self.histories[place].pairs.contains(&pair) {
+            self.note_pair(session, pair);
+        }
     }
 
     /// Records a pair of firm and group that a session has had no order of.
@@ -271,16 +327,22 @@ impl Owners {
             return;
         }
         pairs.push(pair);
+        self.find_by(session, pair);
+    }
+
+    /// Lets a session be found by a firm and a group.
+    fn find_by(&mut self, session: u32, pair: u64) {
         self.found.insert((Kind::Firm, (pair >> 32) as u16, session));
         self.found.insert((Kind::Group, (pair >> 48) as u16, session));
     }
 
     /// Chooses the number of live orders below which runs are to be looked at.
     fn bound(&mut self, session: u32) {
-        let blocks = self.histories[session as usize].blocks;
+        let History { counted_up, runs, .. } = &self.histories[session as usize];
+        let runs = (*counted_up).max(runs.len() - counted_up);
         let of = &mut self.sessions[session as usize];
         let live = of.spare + of.needed;
-        of.needed = (blocks.saturating_sub(BLOCKS_MIN) / 4) as i32;
+        of.needed = (runs.saturating_sub(RUNS_MIN) * 2 / 3) as i32;
         of.spare = live - of.needed;
     }
 }

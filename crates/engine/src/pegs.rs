@@ -5,8 +5,10 @@
 //! peg is parked: it stays live beside the book, out of every trade and every auction.
 
 use super::book::key_of;
-use super::market::{LimitTerms, Quote};
+use super::followers::{Follower, Settled};
+use super::market::{LimitTerms, Market};
 use super::orders::{Order, Slot};
+use super::special::KeptTerms;
 use super::states;
 use super::stops::Traded;
 use super::{Engine, whole};
@@ -32,11 +34,10 @@ pub(super) fn can_follow(terms: &SpecialTerms, order_type: OrderType, tif: TimeI
 }
 
 /// Peg, as its symbol's state and quote want it.
-struct Follower {
+struct Wanted {
     slot: Slot,
     /// Number of the order. A slot that holds another number has lost the peg.
     number: u64,
-    is_parked: bool,
     /// Price that the peg follows; `None` if the peg belongs out of the book.
     price: Option<i64>,
     terms: LimitTerms,
@@ -94,24 +95,9 @@ impl Engine {
         buy: bool,
         terms: &SpecialTerms,
     ) -> Result<i64, Reason> {
-        let Quote { bid, offer } = self.market(self.books[book].symbol()).quote;
-        if offer != 0 && bid > offer {
-            return Err(Reason::NoQuote);
-        }
-        let own = if buy { bid } else { offer };
-        let followed = match terms.peg {
-            Peg::Midpoint if bid != 0 && offer != 0 => midpoint(bid, offer, buy),
-            Peg::Primary if own != 0 => own,
-            _ => return Err(Reason::NoQuote),
-        };
-        let offset = i64::from(terms.peg_offset);
-        let price = if buy { followed - offset } else { followed.saturating_add(offset) };
-        let bounded = match terms.peg_limit.0 {
-            0 => price,
-            limit if buy => price.min(limit),
-            limit => price.max(limit),
-        };
-        if bounded < 1 { Err(Reason::InvalidPrice) } else { Ok(bounded) }
+        let quote = self.market(self.books[book].symbol()).quote;
+        let followed = quote.followed(buy, terms.peg == Peg::Midpoint);
+        limit_of(buy, terms, followed.ok_or(Reason::NoQuote)?).ok_or(Reason::InvalidPrice)
     }
 
     /// Brings the pegs of a symbol where its state and its quote want them: parks those that have
@@ -127,39 +113,62 @@ impl Engine {
         if planted(Bug::PegsStay) {
             return true;
         }
-        let followers = self.followers(book);
-        self.park_lost(&followers, sink);
-        !self.books[book].is_open()
-            || self.move_pegs(at, book, &followers, traded, sink)
-                && self.unpark_pegs(at, book, &followers, traded, sink)
-    }
-
-    /// Parks the pegs in the book that have no price to follow, in the order of their entry: all
-    /// pegs if the symbol does not trade.
-    pub(super) fn park_pegs(&mut self, book: usize, sink: &mut impl ReportSink) {
-        let followers = self.followers(book);
-        self.park_lost(&followers, sink);
-    }
-
-    /// Returns the pegs of a symbol with the price that each follows now, in the order of their
-    /// entry.
-    fn followers(&self, book: usize) -> Vec<Follower> {
-        let slots = self.pegs_of(self.books[book].symbol()).into_iter();
-        let follower = |slot| {
-            let order = self.orders.get(slot);
-            let is_parked = order.attributes.is_parked();
-            let asked = self.special_terms(order);
-            let price = self.price_under(book, order, asked);
-            let terms = LimitTerms::of_order(order, Some(asked));
-            Follower { slot, number: order.number, is_parked, price, terms }
-        };
-        slots.map(follower).collect()
-    }
-
-    fn park_lost(&mut self, followers: &[Follower], sink: &mut impl ReportSink) {
-        for peg in followers.iter().filter(|peg| !peg.is_parked && peg.price.is_none()) {
+        let symbol = self.books[book].symbol();
+        self.park_pegs(book, sink);
+        if !self.books[book].is_open() {
+            return true;
+        }
+        let now = self.settled(book);
+        let touched = self.wanted(self.pegs.touched(symbol, &now));
+        let parked = self.wanted(self.pegs.parked(symbol, now.quote));
+        for peg in touched.iter().filter(|peg| peg.price.is_none()) {
             self.park(peg.slot, sink);
         }
+        let is_finished = self.move_pegs(at, book, &touched, traded, sink)
+            && self.unpark_pegs(at, book, &parked, traded, sink);
+        if is_finished {
+            // Without a quoted bid the test depends on our own book.
+            let is_known =
+                now == self.settled(book) && (!self.is_tested(book) || now.quote.bid != 0);
+            self.pegs.settle(symbol, is_known.then_some(now));
+        }
+        is_finished
+    }
+
+    /// Returns what the places of a symbol's pegs depend on.
+    pub(super) fn settled(&self, book: usize) -> Settled {
+        let Market { quote, bands, .. } = self.market(self.books[book].symbol());
+        let tested_bid = if self.is_tested(book) { quote.bid } else { 0 };
+        Settled { quote, bands: bands.in_force(self.books[book].state()), tested_bid }
+    }
+
+    /// Parks all pegs in the book, in the order of their entry, unless the symbol trades.
+    pub(super) fn park_pegs(&mut self, book: usize, sink: &mut impl ReportSink) {
+        if self.books[book].is_open() {
+            return;
+        }
+        for peg in self.pegs.in_book(self.books[book].symbol()) {
+            let (session, id) = peg.owner;
+            self.park(self.orders.find(self.orders.bucket(session, id), session, id), sink);
+        }
+    }
+
+    /// Returns where pegs of a symbol that trades are wanted, in the same order.
+    fn wanted(&self, pegs: Vec<Follower>) -> Vec<Wanted> {
+        let wanted = |Follower { owner: (session, id), followed, .. }| {
+            let slot = self.orders.find(self.orders.bucket(session, id), session, id);
+            let order = self.orders.get(slot);
+            let asked = self.special_terms(order);
+            let price =
+                followed.and_then(|price| limit_of(order.attributes.is_buy(), asked, price));
+            Wanted {
+                slot,
+                number: order.number,
+                price,
+                terms: LimitTerms::of_order(order, Some(asked)),
+            }
+        };
+        pegs.into_iter().map(wanted).collect()
     }
 
     /// Takes a peg out of the book. The order stays live.
@@ -170,8 +179,17 @@ impl Engine {
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         self.remove_resting(slot, bucket, price);
         self.minimums.remove(&order);
+        self.set_parked(&order, true);
         let attributes = order.attributes.with_parked(true);
         self.rest_beside(Order { attributes, ..order }, price);
+    }
+
+    /// Lets a peg be found in the book or out of it.
+    pub(super) fn set_parked(&mut self, order: &Order, is_parked: bool) {
+        let KeptTerms { asked, since } = *self.kept_terms(order);
+        self.pegs.remove(order, &asked, since);
+        let attributes = order.attributes.with_parked(is_parked);
+        self.pegs.add(&Order { attributes, ..*order }, &asked, since);
     }
 
     /// Moves the pegs in the book whose limit has changed. Those that move away from the other side
@@ -182,12 +200,12 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        followers: &[Follower],
+        pegs: &[Wanted],
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) -> bool {
         let mut moves = vec![];
-        for peg in followers.iter().filter(|peg| !peg.is_parked) {
+        for peg in pegs {
             let Some(price) = peg.price else { continue };
             let order = self.orders.get(peg.slot);
             let (buy, key) = (order.attributes.is_buy(), self.levels.get(order.level).key);
@@ -203,7 +221,7 @@ impl Engine {
                 if !self.has_work(traded) {
                     return false;
                 }
-                self.move_peg(at, book, (peg, price), traded, sink);
+                self.move_peg(at, book, (peg, price, false), traded, sink);
             }
         }
         true
@@ -215,11 +233,11 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        followers: &[Follower],
+        parked: &[Wanted],
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) -> bool {
-        let mut parked: Vec<&Follower> = followers.iter().filter(|peg| peg.is_parked).collect();
+        let mut parked: Vec<&Wanted> = parked.iter().collect();
         if planted(Bug::PegsBackByNumber) {
             parked.sort_by_key(|peg| peg.number);
         }
@@ -228,25 +246,24 @@ impl Engine {
             if !self.has_work(traded) {
                 return false;
             }
-            self.move_peg(at, book, (peg, price), traded, sink);
+            self.move_peg(at, book, (peg, price, true), traded, sink);
         }
         true
     }
 
-    /// Returns true if a parked peg of a symbol has a price to follow.
+    /// Returns true if a parked peg of a symbol that trades has a price to follow.
     pub(super) fn misses_pegs(&self, book: usize) -> bool {
-        let pegs = self.pegs_of(self.books[book].symbol()).into_iter();
-        let mut parked =
-            pegs.map(|slot| self.orders.get(slot)).filter(|o| o.attributes.is_parked());
-        parked.any(|order| self.price_of_peg(book, order).is_some())
+        let symbol = self.books[book].symbol();
+        if !self.books[book].is_open() {
+            return false;
+        }
+        let parked = self.pegs.parked(symbol, self.market(symbol).quote);
+        self.wanted(parked).iter().any(|peg| peg.price.is_some())
     }
 
     /// Returns the price that a live peg follows now; `None` if the peg belongs out of the book.
     pub(super) fn price_of_peg(&self, book: usize, order: &Order) -> Option<i64> {
-        self.price_under(book, order, self.special_terms(order))
-    }
-
-    fn price_under(&self, book: usize, order: &Order, asked: &SpecialTerms) -> Option<i64> {
+        let asked = self.special_terms(order);
         let price = self.followed_price(book, order.attributes.is_buy(), asked);
         price.ok().filter(|_| self.books[book].is_open())
     }
@@ -257,7 +274,7 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        (&Follower { slot, terms, is_parked, .. }, price): (&Follower, i64),
+        (&Wanted { slot, terms, .. }, price, is_parked): (&Wanted, i64, bool),
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) {
@@ -272,8 +289,14 @@ impl Engine {
     }
 }
 
-/// Returns the middle of a quote in whole ticks, rounded towards the order's own side.
-fn midpoint(bid: i64, offer: i64, buy: bool) -> i64 {
-    let sum = i128::from(bid) + i128::from(offer);
-    (if buy { sum / 2 } else { (sum + 1) / 2 }) as i64
+/// Returns the limit of a peg that follows this price; `None` if the limit would be below one tick.
+fn limit_of(buy: bool, terms: &SpecialTerms, followed: i64) -> Option<i64> {
+    let offset = i64::from(terms.peg_offset);
+    let price = if buy { followed - offset } else { followed.saturating_add(offset) };
+    let bounded = match terms.peg_limit.0 {
+        0 => price,
+        limit if buy => price.min(limit),
+        limit => price.max(limit),
+    };
+    (bounded >= 1).then_some(bounded)
 }

@@ -283,7 +283,7 @@ impl Engine {
                 return self.elect_by_last(at, book, (order, price), sink);
             }
             Beside::Slices(display) => self.begin_reserve(&order, display),
-            Beside::Terms(terms) => self.begin_terms(&order, Some(terms)),
+            Beside::Terms(terms) => self.begin_terms(&order, &terms),
         }
         if !self.may_trade(book, order.attributes.is_buy(), price) {
             return self.rest(book, order, price, sink);

@@ -20,11 +20,10 @@ impl Engine {
         number: OrderNumber,
         sink: &mut impl ReportSink,
     ) {
-        let (order, terms) = self.take_along((slot, price), number, sink);
+        let (order, _) = self.take_along((slot, price), number, sink);
         if order.attributes.has_reserve() {
             return self.place(book, order, price);
         }
-        self.begin_terms(&order, terms);
         self.rest(book, order, price, sink);
     }
 
@@ -60,6 +59,9 @@ impl Engine {
         let behind = self.behind(&old);
         self.remove_resting(slot, bucket, self.levels.get(old.level).price());
         let parked = old.attributes.is_parked();
+        if parked {
+            self.set_parked(&old, false);
+        }
         let attributes = old.attributes.with_parked(false);
         let order = Order { number: number.0, attributes, ..old };
         sink.report(Repriced { old_order: OrderNumber(old.number), parked }.about(Subject {
@@ -72,7 +74,8 @@ impl Engine {
             let (left, display) = self.take_reserve(&old);
             self.keep_reserve(&order, price, left, display);
         }
-        (order, old.attributes.is_special().then(|| self.lift_terms(&old)))
+        let is_special = old.attributes.is_special();
+        (order, is_special.then(|| self.renumber_terms(&old, number.0)))
     }
 
     /// Sorts orders by priority on their side, displayed and hidden ones together.

@@ -194,7 +194,7 @@ impl Engine {
         book: usize,
         asked: &ChangeSymbol,
     ) -> Result<(DefineSymbol, Settings), Reason> {
-        if self.all_resting(&self.books[book]).next().is_some() {
+        if self.has_resting(&self.books[book]) {
             return Err(Reason::InUse);
         }
         let before = *self.definition(book);

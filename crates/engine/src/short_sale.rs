@@ -106,11 +106,17 @@ impl Engine {
         self.short_price(book, side, price, AtShortTest::Reject).map(|_| ())
     }
 
+    /// Returns true if the short sale price test holds.
+    pub(super) fn is_tested(&self, book: usize) -> bool {
+        let market = self.market(self.books[book].symbol());
+        market.short_sale.restricted || self.has_fallen
+    }
+
     /// Returns the best bid of the reference quote or, without one, of the book; 0 if short sales
     /// are not restricted or there is no bid. In a call the limits of the book are no bids.
     fn tested_bid(&self, book: usize) -> i64 {
         let market = self.market(self.books[book].symbol());
-        if !market.short_sale.restricted && !self.has_fallen {
+        if !self.is_tested(book) {
             return 0;
         }
         if market.quote.bid != 0 || !self.books[book].is_open() || self.is_crossing(book) {

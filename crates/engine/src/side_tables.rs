@@ -5,7 +5,7 @@ use super::icebergs::Reserve;
 use super::market::Market;
 use super::moves::{Away, Waiting};
 use super::settings::Settings;
-use super::special::KeptTerms;
+use super::special::TermsRow;
 use super::stops::{ElectedLimit, ReachedPlace};
 use super::work::Step;
 use ringside_model::command::PlanState;
@@ -35,7 +35,7 @@ pub(super) struct SideTables {
     /// Undisplayed quantity of icebergs.
     pub reserves: Table<Reserve>,
     /// Special terms of orders.
-    pub terms: Table<KeptTerms>,
+    pub terms: Table<TermsRow>,
 }
 
 impl SideTables {

@@ -6,24 +6,18 @@
 
 use super::market::LimitTerms;
 use super::matching::Incoming;
-use super::orders::{Order, Slot};
+use super::orders::Order;
 use super::pegs;
-use super::side_tables::{OrderKey, Row};
+use super::side_tables::Row;
 use super::{Engine, whole};
 use ringside_model::command::{Enter, EnterSpecial, NamedSpecialTerms, Sequenced, SpecialTerms};
 use ringside_model::domain::{
-    Nanos, OrderId, OrderType, Peg, PostOnly, Quantity, SessionId, SymbolId, TimeInForce,
+    Nanos, OrderId, OrderNumber, OrderType, Peg, PostOnly, Quantity, SessionId, SymbolId,
+    TimeInForce,
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Accepted, ReportSink};
-use std::collections::BTreeMap;
-
-/// Session and id of the resting orders that expire, by symbol, time and order number.
-pub(super) type Expiries = BTreeMap<(SymbolId, Nanos, u64), (SessionId, OrderId)>;
-
-/// Session and id of the live pegs, by symbol and by the seqno of the command that entered them.
-pub(super) type Pegs = BTreeMap<(SymbolId, u64), (SessionId, OrderId)>;
 
 /// Special terms of an order.
 #[derive(Clone, Copy)]
@@ -34,11 +28,18 @@ pub(super) struct KeptTerms {
     pub since: u64,
 }
 
-impl Row for KeptTerms {
-    type Key = OrderKey;
+/// Special terms of a live order, by session and id: they stay when the order gets a new number.
+pub(super) struct TermsRow {
+    pub symbol: SymbolId,
+    pub number: u64,
+    pub kept: KeptTerms,
+}
 
-    fn hash(&self, (symbol, number): OrderKey) -> u128 {
-        let KeptTerms { asked, since } = *self;
+impl Row for TermsRow {
+    type Key = (SessionId, OrderId);
+
+    fn hash(&self, _: Self::Key) -> u128 {
+        let TermsRow { symbol, number, kept: KeptTerms { asked, since } } = *self;
         let SpecialTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = asked;
         let SpecialTerms { hidden, at_band, at_short_test, .. } = asked;
         let what = |what: u64| what << 32 | u64::from(symbol.0);
@@ -125,8 +126,8 @@ impl Engine {
         let order = Order { attributes, ..order };
         sink.report(Accepted { stop: None }.about(whole(&order, price)));
         let terms = KeptTerms { asked: *terms, since: at.seqno.0 };
+        self.begin_terms(&order, &terms);
         if !self.books[book].is_open() {
-            self.begin_terms(&order, Some(terms));
             return self.rest(book, order, price, sink);
         }
         let mut incoming = self.incoming(order, price);
@@ -180,33 +181,33 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         (incoming.minimum, incoming.is_hidden) = (terms.asked.min_quantity.0, terms.asked.hidden);
-        self.begin_terms(&incoming.order, Some(terms));
         self.match_incoming(book, order_type, incoming, sink);
         if incoming.order.open == 0 && incoming.order.attributes.is_special() {
             let terms = self.take_terms(&incoming.order);
-            self.pegs.remove(&(SymbolId(incoming.order.symbol), terms.since));
+            self.forget_peg(&incoming.order, &terms);
         }
     }
 
     /// Keeps the terms of an order that does not rest yet, if it may rest with them. By the end of
     /// its command the order rests or has ended.
-    pub(super) fn begin_terms(&mut self, order: &Order, terms: Option<KeptTerms>) {
-        if let Some(terms) = terms.filter(|_| order.attributes.is_special()) {
-            self.tables.terms.insert(order.key(), terms);
+    pub(super) fn begin_terms(&mut self, order: &Order, &kept: &KeptTerms) {
+        if order.attributes.is_special() {
+            let (symbol, number) = (SymbolId(order.symbol), order.number);
+            self.tables.terms.insert(owner_of(order), TermsRow { symbol, number, kept });
         }
     }
 
     /// Books an order whose terms are kept already.
     pub(super) fn rest_special(&mut self, book: usize, order: Order, price: i64) {
         let KeptTerms { asked, since } = *self.kept_terms(&order);
-        let (symbol, owner) =
-            (SymbolId(order.symbol), (SessionId(order.session), OrderId(order.id)));
-        if asked.peg != Peg::None {
-            self.pegs.insert((symbol, since), owner);
+        let (symbol, owner) = (SymbolId(order.symbol), owner_of(&order));
+        // A peg that only moves is there already.
+        if asked.peg != Peg::None && OrderNumber(order.number).seqno().0 == since {
+            self.pegs.add(&order, &asked, since);
+            self.pegs.unsettle(symbol, &self.settled(book));
         }
         if asked.expire.0 != 0 {
-            let end = (symbol, asked.expire, order.number);
-            self.expiries.insert(end, owner);
+            self.expiries.insert((symbol, asked.expire, order.number), owner);
         }
         self.books[book].add_special();
         if !order.attributes.is_displayed() {
@@ -221,36 +222,49 @@ impl Engine {
     /// Removes the terms of a resting order that leaves; returns them.
     #[cold]
     pub(super) fn forget_terms(&mut self, order: &Order) -> KeptTerms {
-        let terms = self.lift_terms(order);
-        if terms.asked.peg != Peg::None {
-            self.pegs.remove(&(SymbolId(order.symbol), terms.since));
-        }
+        let terms = self.take_terms(order);
+        self.lift_terms(order, &terms);
+        self.forget_peg(order, &terms);
         terms
     }
 
-    /// Removes the terms of a resting order that enters again under another number; a peg keeps its
-    /// place in the order of entry.
-    pub(super) fn lift_terms(&mut self, order: &Order) -> KeptTerms {
-        let terms = self.take_terms(order);
+    fn forget_peg(&mut self, order: &Order, KeptTerms { asked, since }: &KeptTerms) {
+        if asked.peg != Peg::None {
+            self.pegs.remove(order, asked, *since);
+        }
+    }
+
+    /// Lets a resting order enter again under another number, with the same terms, which are
+    /// returned. A peg keeps its place in the order of entry.
+    pub(super) fn renumber_terms(&mut self, old: &Order, number: u64) -> KeptTerms {
+        let terms = self.tables.terms.change(owner_of(old), |row| {
+            row.number = number;
+            row.kept
+        });
+        self.lift_terms(old, &terms);
+        terms
+    }
+
+    /// Takes a resting order out of what finds it by its terms.
+    fn lift_terms(&mut self, order: &Order, KeptTerms { asked, .. }: &KeptTerms) {
         let symbol = SymbolId(order.symbol);
-        if terms.asked.min_quantity.0 != 0 {
+        if asked.min_quantity.0 != 0 {
             self.minimums.remove(order);
         }
-        if terms.asked.expire.0 != 0 {
-            self.expiries.remove(&(symbol, terms.asked.expire, order.number));
+        if asked.expire.0 != 0 {
+            self.expiries.remove((symbol, asked.expire, order.number));
         }
         let book = self.book_index(symbol).expect("what has terms has a book");
         self.books[book].take_special();
-        terms
     }
 
     fn take_terms(&mut self, order: &Order) -> KeptTerms {
-        self.tables.terms.remove(order.key()).expect("a special order has terms")
+        self.tables.terms.remove(owner_of(order)).expect("a special order has terms").kept
     }
 
     /// Returns the terms of an order that has some, with its entry.
-    fn kept_terms(&self, order: &Order) -> &KeptTerms {
-        self.tables.terms.get(order.key()).expect("a special order has terms")
+    pub(super) fn kept_terms(&self, order: &Order) -> &KeptTerms {
+        &self.tables.terms.get(owner_of(order)).expect("a special order has terms").kept
     }
 
     /// Returns the terms of an order that has some.
@@ -261,25 +275,6 @@ impl Engine {
     /// Returns the terms of a resting order, if it has some.
     pub(super) fn terms_of(&self, order: &Order) -> Option<&SpecialTerms> {
         order.attributes.is_special().then(|| self.special_terms(order))
-    }
-
-    /// Returns the slots of a symbol's pegs, parked ones too, in the order of their entry.
-    pub(super) fn pegs_of(&self, symbol: SymbolId) -> Vec<Slot> {
-        let pegs = self.pegs.range((symbol, 0)..=(symbol, u64::MAX));
-        let slot_of =
-            |&(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);
-        pegs.map(|(_, owner)| slot_of(owner)).collect()
-    }
-
-    /// Returns the time of the first end of a symbol's orders.
-    pub(super) fn first_expiry(&self, symbol: SymbolId) -> Option<Nanos> {
-        let ends = (symbol, Nanos(0), 0)..=(symbol, Nanos(u64::MAX), u64::MAX);
-        self.expiries.range(ends).next().map(|(&(_, end, _), _)| end)
-    }
-
-    /// Iterates over the expiry times, by symbol.
-    pub(super) fn expiry_times(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
-        self.expiries.keys().map(|&(symbol, end, _)| (symbol, end))
     }
 
     /// Restores an order with special terms from an image.
@@ -298,7 +293,7 @@ impl Engine {
             && (terms.peg == Peg::None || attributes.post_only() == PostOnly::Off);
         let is_same = attributes.with_terms(&terms).0 == attributes.0
             && (terms.peg != Peg::None || !attributes.is_parked())
-            && !self.pegs.contains_key(&(SymbolId(order.symbol), kept.since));
+            && !self.pegs.has(SymbolId(order.symbol), kept.since);
         if !fit || !is_same {
             return Err("it has terms that no order of its kind has");
         }
@@ -311,12 +306,19 @@ impl Engine {
         {
             return Err("it has terms beside what no order with terms is");
         }
-        self.begin_terms(&order, Some(kept));
+        self.begin_terms(&order, &kept);
         let belongs_out = terms.peg != Peg::None && self.price_of_peg(book, &order).is_none();
         if belongs_out && !attributes.is_parked() {
             return Err("it is a peg without a price to follow, and in the book");
         }
+        if terms.peg != Peg::None {
+            self.pegs.add(&order, &terms, kept.since);
+        }
         self.rest_special(book, order, price);
         Ok(())
     }
+}
+
+fn owner_of(order: &Order) -> (SessionId, OrderId) {
+    (SessionId(order.session), OrderId(order.id))
 }

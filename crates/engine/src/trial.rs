@@ -9,6 +9,8 @@
 
 use super::Engine;
 use super::book::{key_of, side_index};
+use super::by_place::Sought;
+use super::covered::READY;
 use super::icebergs::draw_slice;
 use super::ladder::{Level, LevelSlot};
 use super::matching::{Incoming, prevented};
@@ -118,19 +120,10 @@ impl Trial {
 
 /// Levels on which an order of the incoming order's owner may stand.
 enum Own {
-    /// These levels, by slot.
-    Levels(Vec<LevelSlot>),
-    /// All levels: to look at them costs no more than to look at the orders of the owner.
+    /// These levels, sorted by slot, and those on which one of these sessions has an order.
+    Some { levels: Vec<LevelSlot>, sessions: Vec<u32> },
+    /// All levels: to look at their orders costs no more than to look for those of the owner.
     All,
-}
-
-impl Own {
-    fn may_stand_on(&self, level: LevelSlot) -> bool {
-        match self {
-            Own::Levels(levels) => levels.binary_search(&level).is_ok(),
-            Own::All => true,
-        }
-    }
 }
 
 impl Engine {
@@ -140,7 +133,7 @@ impl Engine {
     /// A level that is taken as a whole has at most the trades of its orders and slices. Where that
     /// could be too many, the trial begins again and meets all orders one by one.
     pub(super) fn can_trade(
-        &self,
+        &mut self,
         book: usize,
         incoming: &Incoming,
         limit: i64,
@@ -198,7 +191,7 @@ impl Engine {
                 while reserves.next_if(|&(key, _)| key < best).is_some() {}
                 let reserve = reserves.next_if(|&(key, _)| key == best);
                 let behind = reserve.map_or_else(Behind::default, |(_, behind)| behind);
-                let result = if own.may_stand_on(level) {
+                let result = if self.may_stand_on(level, incoming, own) {
                     trial.meet_all(self.queue(level).map(|slot| self.in_trial(slot, incoming)))
                 } else {
                     let level = self.levels.get(level);
@@ -229,7 +222,8 @@ impl Engine {
     ) -> Option<bool> {
         let of = |level: Option<LevelSlot>| level.map(|level| self.levels.get(level));
         let total = levels.iter().map(|&level| of(level).map_or(0, Level::total)).sum::<u128>();
-        let stands_own = levels.iter().flatten().any(|&level| own.may_stand_on(level));
+        let may_stand = |&level: &LevelSlot| self.may_stand_on(level, incoming, own);
+        let stands_own = levels.iter().flatten().any(may_stand);
         // What trades with every order of the level meets every minimum.
         if !stands_own && (levels[1].is_none() || total <= trial.open.into()) {
             let orders =
@@ -260,53 +254,77 @@ impl Engine {
     }
 
     /// Finds the levels on which an order of the incoming order's owner may stand, up to a limit.
-    /// The search costs the orders of the owner, or the levels if these have fewer orders.
-    fn own_levels(&self, book: usize, incoming: &Incoming, limit: i64) -> Own {
+    /// The search costs the levels and the orders of the owner that are not found by place, or the
+    /// orders of the levels if these are fewer.
+    fn own_levels(&mut self, book: usize, incoming: &Incoming, limit: i64) -> Own {
         let order = &incoming.order;
-        let (attributes, owners) = (order.attributes, self.orders.owners());
-        if attributes.self_trade() == SelfTrade::None {
-            return Own::Levels(vec![]);
-        }
-        if !owners.has_all() {
-            return Own::All;
-        }
-        let session = (attributes.firm() == 0).then_some(order.session);
-        let firm = (attributes.firm() != 0).then_some(attributes.firm());
-        let group = (attributes.group() != 0).then_some(attributes.group());
-        let firms = firm.into_iter().flat_map(|firm| owners.of_firm(firm));
-        let groups = group.into_iter().flat_map(|group| owners.of_group(group));
-        let sessions = session.into_iter().chain(firms).chain(groups);
-        let mut left = self.orders_within(book, incoming, limit);
         let mut levels = vec![];
-        for session in sessions {
-            match left.checked_sub(owners.live(session)) {
-                Some(rest) => left = rest,
-                None => return Own::All,
+        let mut sessions = vec![];
+        if order.attributes.self_trade() == SelfTrade::None {
+            return Own::Some { levels, sessions };
+        }
+        let sought = Sought { buy: Some(!order.attributes.is_buy()), symbol: Some(order.symbol) };
+        let (levels_within, mut left) = self.within(book, incoming, limit);
+        let mut ready = READY;
+        for session in self.owners_of(incoming) {
+            self.orders.make_ready(session, &mut ready);
+            let owners = self.orders.owners();
+            let by_place = owners.is_by_place(session);
+            let cost = owners.live_in_runs(session) + if by_place { levels_within } else { 0 };
+            let Some(rest) = left.checked_sub(cost) else { return Own::All };
+            left = rest;
+            let found = owners.by_place().of(session, sought);
+            let level = |slot: Slot| self.orders.get(slot).level;
+            let before = levels.len();
+            levels.extend(found.take(levels_within + 1).map(level));
+            if levels.len() - before > levels_within {
+                levels.truncate(before);
+                sessions.push(session);
             }
-            let of_owner = self.orders.of_session(session).map(|slot| self.orders.get(slot));
-            let of_owner = of_owner.filter(|resting| resting.symbol == order.symbol);
-            levels.extend(of_owner.filter(|r| incoming.owns(r)).map(|resting| resting.level));
+            let is_own = |&slot: &Slot| {
+                let resting = self.orders.get(slot);
+                sought.has(resting) && incoming.owns(resting)
+            };
+            levels.extend(self.orders.in_runs(session).filter(is_own).map(level));
         }
         levels.sort_unstable();
-        Own::Levels(levels)
+        Own::Some { levels, sessions }
     }
 
-    /// Returns the number of resting orders that an incoming order may meet: those of the levels
-    /// that it needs if it trades with all that is displayed there.
-    fn orders_within(&self, book: usize, incoming: &Incoming, limit: i64) -> usize {
+    /// Returns the sessions that may have orders of an incoming order's owner.
+    fn owners_of(&self, incoming: &Incoming) -> Vec<u32> {
+        let (attributes, owners) = (incoming.order.attributes, self.orders.owners());
+        let (firm, group) = (attributes.firm(), attributes.group());
+        let session = (firm == 0).then_some(incoming.order.session);
+        let firms = (firm != 0).then(|| owners.of_firm(firm)).into_iter().flatten();
+        let groups = (group != 0).then(|| owners.of_group(group)).into_iter().flatten();
+        session.into_iter().chain(firms).chain(groups).collect()
+    }
+
+    fn may_stand_on(&self, level: LevelSlot, incoming: &Incoming, own: &Own) -> bool {
+        let Own::Some { levels, sessions } = own else { return true };
+        let side = (!incoming.order.attributes.is_buy(), incoming.order.symbol);
+        let by_place = self.orders.owners().by_place();
+        levels.binary_search(&level).is_ok()
+            || sessions.iter().any(|&session| by_place.has(session, side, level))
+    }
+
+    /// Returns the number of levels that an incoming order needs if it trades with all that is
+    /// displayed there, and the number of their orders.
+    fn within(&self, book: usize, incoming: &Incoming, limit: i64) -> (usize, usize) {
         let side = side_index(!incoming.order.attributes.is_buy());
         let mut open = u128::from(incoming.order.open);
-        let mut orders = 0;
+        let (mut levels, mut orders) = (0, 0);
         for sides in self.displayed_and_hidden(book) {
             for level in sides[side].iter().map(|level| self.levels.get(level)) {
                 if level.key > limit || open == 0 {
                     break;
                 }
                 open = open.saturating_sub(level.total());
-                orders += level.count as usize;
+                (levels, orders) = (levels + 1, orders + level.count as usize);
             }
         }
-        orders
+        (levels, orders)
     }
 
     fn in_trial(&self, slot: Slot, incoming: &Incoming) -> Resting {

@@ -275,7 +275,7 @@ impl Engine {
     /// stops enter, but when the next command for their symbol begins: trades of several symbols in
     /// one command would share their numbers.
     fn start_day(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
-        let count = self.expiries.keys().filter(|&&(_, end, _)| end <= at.time).count() as u64;
+        let count = self.expiries.count_all_until(at.time);
         sink.report(report::TradingDay { event: DayEvent::Start, count }.about(&at.command));
         for book in self.books_by_symbol() {
             self.catch_up_with(self.books[book].symbol(), at.time, sink);
@@ -315,16 +315,9 @@ impl Engine {
     }
 
     /// Returns the books of the symbols that are traded here, in the order of their numbers.
-    fn books_by_symbol(&self) -> Vec<usize> {
+    pub(super) fn books_by_symbol(&self) -> Vec<usize> {
         let traded = self.book_of.iter().filter(|&&place| place != 0);
         traded.map(|&place| place as usize - 1).collect()
-    }
-
-    /// Collects the orders of all books that meet `wanted`, by symbol.
-    pub(super) fn cover_all(&self, wanted: impl Fn(&Order) -> bool, covered: &mut Vec<Slot>) {
-        for book in self.books_by_symbol() {
-            self.cover(book, &wanted, covered);
-        }
     }
 
     /// Collects the orders of a book that meet `wanted`, in priority order, bids first. Then follow
@@ -336,7 +329,7 @@ impl Engine {
         covered: &mut Vec<Slot>,
     ) {
         let book = &self.books[book];
-        covered.extend(self.all_resting(book).filter(|&slot| wanted(self.orders.get(slot))));
+        covered.extend(self.all_resting(book, None).filter(|&slot| wanted(self.orders.get(slot))));
     }
 }
 

@@ -73,7 +73,7 @@ impl Engine {
         buy: bool,
         now: Nanos,
     ) -> impl Iterator<Item = LevelView> {
-        let is_one_over = self.first_expiry(symbol).is_some_and(|end| end <= now);
+        let is_one_over = self.expiries.first(symbol).is_some_and(|end| end <= now);
         let levels = self.level_slots(symbol, buy).map(move |slot| {
             let mut level = self.view_level(slot);
             if is_one_over {
@@ -109,7 +109,7 @@ impl Engine {
         let of_bands = self.band_timers().into_iter();
         let of_bands = of_bands.map(|timer| (SymbolId(timer.symbol as u32), Nanos(timer.due)));
         let owed = self.tables.owed.iter().map(|(symbol, _)| (symbol, Nanos(0)));
-        self.planned_times().chain(self.expiry_times()).chain(of_bands).chain(owed).collect()
+        self.planned_times().chain(self.expiries.times()).chain(of_bands).chain(owed).collect()
     }
 
     /// Finds a live order by the id that its session gave it.

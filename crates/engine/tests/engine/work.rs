@@ -1,7 +1,7 @@
 //! Work of commands at its bound, 2^20 - 1 trades and as many places: no number comes twice, nobody
 //! loses an order, and the commands behind finish what is left.
 
-use ringside_engine::{Engine, Image, WORK_MAX};
+use ringside_engine::{Engine, Image, TURNS_MAX, WORK_MAX};
 use ringside_model::command::{
     Action, Cancel, ChangeSymbol, Command, DefineSymbol, Display, Enter, EnterIceberg,
     EnterSpecial, EnterStop, MassCancel, Replace, RunTimers, Sequenced, SetBands, SetQuote,
@@ -188,6 +188,32 @@ fn pegs_follow_a_quote_in_parts() {
     assert_eq!(venue.count(ReportKind::Repriced), 2);
     let bid = venue.engine.top_of_book(SYMBOL).0.unwrap();
     assert_eq!((bid.price, bid.quantity), (Price(101), MANY.into()));
+}
+
+#[test]
+fn orders_with_a_minimum_come_in_in_parts() {
+    let mut venue = Checked::new();
+    venue.set_state(SymbolState::PreOpen);
+    let waiting = 3 * u64::from(TURNS_MAX) + 1;
+    for id in 1..=waiting {
+        let order = limit(id, Side::Buy, 100, 20);
+        let min_quantity = Quantity(if id == waiting { 3 } else { 20 });
+        let terms = SpecialTerms { hidden: true, min_quantity, ..SpecialTerms::NONE };
+        venue.apply(Action::from(EnterSpecial { order, terms }));
+    }
+    venue.enter(waiting + 1, Side::Sell, 100, 5);
+    venue.set_state(SymbolState::Open);
+    assert!(venue.is_unfinished());
+    let refused = venue.enter(waiting + 2, Side::Buy, 1, 1);
+    assert_eq!(refused.last().map(|report| report.reason), Some(Reason::Busy));
+    let image = venue.restart();
+    assert_eq!(image.owed.len(), 1);
+    venue.apply(Action::from(RunTimers));
+    assert!(venue.is_unfinished() && venue.count(ReportKind::Executed) == 0);
+    venue.apply(Action::from(RunTimers));
+    assert!(!venue.is_unfinished());
+    assert_eq!(venue.count(ReportKind::Executed), 2, "the last one meets its minimum");
+    assert_eq!(venue.finish(), 0);
 }
 
 #[test]

@@ -234,14 +234,17 @@ impl Audit {
                     self.take_turn(&stop, r)?;
                     if r.order == old_order {
                         law!(r.price == stop.price && r.is_hidden(), r);
-                        // A stop waits where nothing trades, or if its wave is one too many.
+                        // A stop waits where nothing trades, if its wave is one too many, or behind
+                        // work that is left.
                         let is_in_wave = |r: &&Report| matches!(r.body(), Body::Triggered(t) if t.old_order == r.order);
                         let next = reports_left.clone().find(|r| !is_in_wave(r));
                         let is_halt = |r: &Report| {
                             r.kind == ReportKind::StateChanged && r.reason == Reason::StopCascade
                         };
                         let is_too_many = next.is_some_and(is_halt);
-                        let cannot_enter = !self.trades_continuously(r.symbol) || self.is_spent();
+                        let is_left = next.is_some_and(|r| r.kind == ReportKind::Unfinished);
+                        let cannot_enter =
+                            !self.trades_continuously(r.symbol) || self.is_spent() || is_left;
                         law!(is_too_many || cannot_enter, r);
                         law!(
                             !is_too_many || self.progress.waves == self.waves_max(r.symbol) + 1,

@@ -6,6 +6,9 @@ use ringside_model::domain::{MatchNumber, OrderNumber, Price, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Report, ReportKind};
 
+/// Maximum number of orders with a minimum that one command lets in.
+const TURNS_OF_A_COMMAND: u32 = 64;
+
 impl Audit {
     /// Creates an audit of a venue whose commands do less work.
     pub fn with_work_max(max: u32) -> Audit {
@@ -109,8 +112,8 @@ impl Audit {
         }
     }
 
-    /// Checks the report of work that is left: the command has none left to do, or a day begins
-    /// with orders that come back.
+    /// Checks the report of work that is left: the command has none left to do, more orders with a
+    /// minimum may come in than one command lets in, or a day begins with orders that come back.
     pub(super) fn check_unfinished(&self, done: &[Report], r: &Report) -> Result<(), String> {
         let comes_back = self.live.iter().any(|o| {
             let waits = o.parked && self.followed(o).is_some() || o.reached.is_some();
@@ -118,7 +121,12 @@ impl Audit {
         });
         let day_begins = done.first().is_some_and(|r| r.kind == ReportKind::TradingDay);
         let is_from_start = comes_back || self.unfinished.contains(&r.symbol);
-        let is_from_work = self.is_spent() || self.auction.is_some();
+        let minimums = self.live.iter().filter(|o| o.symbol == r.symbol && o.has_minimum());
+        let ended = done.iter().filter(|r| r.kind == ReportKind::Executed).count();
+        let turns = u32::min(self.work_max(), TURNS_OF_A_COMMAND) as usize;
+        let has_turns_left =
+            self.trades_continuously(r.symbol) && minimums.count() + ended >= turns;
+        let is_from_work = self.is_spent() || self.auction.is_some() || has_turns_left;
         law!(if day_begins { is_from_start } else { is_from_work }, r);
         Ok(())
     }

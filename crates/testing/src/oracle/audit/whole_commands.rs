@@ -162,9 +162,10 @@ impl Audit {
         let trades = reports.iter().filter(|r| r.kind == ReportKind::Executed).count() / 2;
         let places = self.given.iter().map(|(_, number)| number.index()).max().unwrap_or(0);
         let symbols: BTreeSet<_> = reports.iter().map(|r| r.symbol).collect();
+        let imported = reports.iter().filter(|r| r.kind == ReportKind::Imported).count();
         let bound = 2 * trades
             + self.given.len()
-            + (orders + 1) * REPORTS_OF_ORDER_MAX
+            + (orders + imported + 1) * REPORTS_OF_ORDER_MAX
             + symbols.len() * REPORTS_OF_SYMBOL_MAX;
         let holds = reports.len() <= bound
             && places <= self.work_max()

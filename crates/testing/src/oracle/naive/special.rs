@@ -9,6 +9,9 @@ use ringside_model::domain::{
 use ringside_model::reason::Reason;
 use std::cmp::Reverse;
 
+/// Maximum number of orders with a minimum that one command lets in.
+const TURNS_OF_A_COMMAND: u32 = 64;
+
 impl Naive {
     pub(super) fn enter_special(
         &mut self,
@@ -131,9 +134,11 @@ impl Naive {
         waiting.extend(self.whole_side(symbol, false));
         waiting.retain(|order| order.least() > 0 && order.time() > after);
         waiting.sort_by_key(Order::time);
+        let mut turns = 0;
         for order in waiting {
             let Some(mut order) = self.still(&order) else { continue };
-            if self.is_spent() {
+            turns += 1;
+            if self.is_spent() || turns > self.work_max().min(TURNS_OF_A_COMMAND) {
                 self.owed.insert(symbol, Owed::Minimums { after });
                 return;
             }
