@@ -6,6 +6,7 @@
 //! misses an order whose report was published.
 
 mod basis;
+mod ends;
 mod special;
 mod table;
 mod value;

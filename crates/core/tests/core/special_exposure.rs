@@ -4,14 +4,15 @@
 use ringside_core::registry::exposure::{Basis, ExposureCounter, Tally, Traits};
 use ringside_model::command::{
     Action, Command, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, NamedSpecialTerms,
-    NamedTerms, Replace, ReplaceTerms, SpecialTerms,
+    NamedTerms, Replace, ReplaceTerms, RunTimers, SpecialTerms,
 };
 use ringside_model::domain::{
     Capacity, FirmId, Nanos, OrderId, OrderNumber, Price, Quantity, RiskScope, SessionId, Side,
     SymbolId, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Accepted, Body, Replaced, Subject, Triggered};
+use ringside_model::report::{Accepted, Body, Canceled, Replaced, Subject, Triggered};
+use std::collections::BTreeMap;
 
 const SYMBOL: SymbolId = SymbolId(1);
 const SESSION: SessionId = SessionId(1);
@@ -33,6 +34,14 @@ fn tell(exposure: &mut ExposureCounter, body: impl Into<Body>, id: u64, action: 
 fn order(id: u64) -> Enter {
     let firm = FirmId(2);
     Enter { firm, ..Enter::limit(OrderId(id), Side::Buy, Quantity(10), Price(5)) }
+}
+
+/// Counts the last report about an order.
+fn end(exposure: &mut ExposureCounter, body: impl Into<Body>, id: u64) {
+    let subject = Subject { id: OrderId(id), session: SESSION, symbol: SYMBOL, ..Subject::NONE };
+    let action = Action::from(RunTimers);
+    let command = Command { session: SESSION, symbol: SYMBOL, verdict: Reason::None, action };
+    exposure.report(&body.into().about(subject), &command);
 }
 
 fn enter(exposure: &mut ExposureCounter, id: u64, action: Action) {
@@ -120,6 +129,53 @@ fn a_plain_order_counts_until_the_end_that_a_replace_gives_it() {
     // The command that replaces has the time 49: the order was not over then.
     replace(exposure, 2, end(60));
     assert_eq!([50, 59, 60].map(|now| orders_at(exposure, now)), [1, 1, 0]);
+}
+
+/// Returns a hidden order with a minimum and an end.
+fn timed(id: u64, end: u64) -> Action {
+    let order = Enter { tif: TimeInForce::Gtc, ..order(id) };
+    let (expire, min_quantity) = (Nanos(end), Quantity(id % 2));
+    let terms = SpecialTerms { expire, min_quantity, hidden: true, ..SpecialTerms::NONE };
+    Action::EnterSpecial(EnterSpecial { order, terms })
+}
+
+#[test]
+fn counts_are_without_the_orders_that_are_over() {
+    let mut random = 1u64;
+    let mut below = |end: u64| {
+        random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+        ((u128::from(random) * u128::from(end)) >> 64) as u64
+    };
+    let exposure = &mut ExposureCounter::default();
+    let (mut ends, mut now) = (BTreeMap::new(), 0);
+    for id in 1..20_000 {
+        let span = [4, 3_000, 1 << 30, 1 << 50][below(4) as usize];
+        match below(8) {
+            0 => {
+                now += below(span);
+                exposure.exposures().expire(Nanos(now));
+            }
+            1 => exposure.exposures().expire(Nanos(now / 2)),
+            2 | 3 => {
+                let nearest = ends.range(below(id)..).next().map(|(&id, _)| id);
+                if let Some(id) = nearest.filter(|id| ends.remove(id).is_some()) {
+                    let canceled = Canceled { displayed: None, prevented: Price(0) };
+                    end(exposure, canceled, id);
+                }
+            }
+            _ => {
+                let end = now + 1 + below(span);
+                enter(exposure, id, timed(id, end));
+                ends.insert(id, end);
+            }
+        }
+        let live = ends.iter().filter(|(_, end)| **end > now);
+        let expected = live.fold(Tally::default(), |tally, (id, _)| {
+            tally.plus(Tally { orders: 1, minimums: id % 2, ..Tally::default() })
+        });
+        assert_eq!(tally(exposure), expected, "order {id} at {now}");
+    }
+    assert!(ends.len() > 1_000);
 }
 
 #[test]

@@ -5,13 +5,14 @@
 //! Its last report comes later, with the next command of its symbol or with a tick.
 
 use super::basis::Basis;
+use super::ends::Ends;
 use ringside_model::command::{
     Action, Display, EnterSpecial, NamedSpecialTerms, NamedTerms, ReplaceTerms, SpecialTerms,
 };
 use ringside_model::domain::{
     FirmId, Nanos, OrderId, Price, Quantity, RiskScope, SessionId, Side, SymbolId,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// Terms of an order that the limits look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,11 +47,19 @@ pub struct Tally {
 #[derive(Default)]
 pub(super) struct SpecialOrders {
     orders: HashMap<OrderKey, SpecialOrder>,
-    /// Tallies by scope and number. `orders` counts those that are over, but have no last report
-    /// yet.
-    tallies: HashMap<(RiskScope, u32), Tally>,
-    /// Ends of the orders that name one and are not over.
-    ends: BTreeSet<(Nanos, OrderKey)>,
+    /// Counts by scope and number.
+    counts: HashMap<(RiskScope, u32), Counts>,
+    /// Orders that end at this time or before are over.
+    now: Nanos,
+}
+
+/// Special orders of one session, firm or symbol.
+#[derive(Default)]
+struct Counts {
+    /// Tally of all of them, without the orders themselves.
+    all: Tally,
+    /// Tallies of those that name their end.
+    ends: Ends,
 }
 
 type OrderKey = (SessionId, OrderId);
@@ -60,7 +69,7 @@ struct SpecialOrder {
     traits: Traits,
     firm: FirmId,
     symbol: SymbolId,
-    /// Part of the order in the tallies.
+    /// Part of the order in the counts, without the order itself.
     counted: Tally,
 }
 
@@ -176,7 +185,10 @@ impl SpecialOrders {
     /// Returns the tally of a session, a firm or a symbol. `orders` is the number of those that are
     /// over, but have no last report yet.
     pub(super) fn tally(&self, scope: RiskScope, number: u32) -> Tally {
-        self.tallies.get(&(scope, number)).copied().unwrap_or_default()
+        let Some(counts) = self.counts.get(&(scope, number)) else { return Tally::default() };
+        let over = counts.ends.over(self.now);
+        let live = counts.all.minus(Tally { orders: 0, ..over });
+        Tally { orders: over.orders, ..live }
     }
 
     /// Adds a live order, unless it has no traits.
@@ -197,8 +209,7 @@ impl SpecialOrders {
     pub(super) fn set_open(&mut self, key: OrderKey, open: Quantity) {
         let Some(order) = self.take(key) else { return };
         if open.0 > 0 {
-            let counted = if order.counted == OVER { OVER } else { order.traits.tally(open) };
-            self.insert(key, SpecialOrder { counted, ..order });
+            self.insert(key, SpecialOrder { counted: order.traits.tally(open), ..order });
         }
     }
 
@@ -210,25 +221,16 @@ impl SpecialOrders {
 
     /// Counts the orders whose end has come as over.
     pub(super) fn expire(&mut self, now: Nanos) {
-        while let Some(&(end, key)) = self.ends.first()
-            && end <= now
-        {
-            let order = self.take(key).expect("each end is that of an order");
-            self.insert(key, SpecialOrder { counted: OVER, ..order });
-        }
+        self.now = self.now.max(now);
     }
 
     fn insert(&mut self, key: OrderKey, order: SpecialOrder) {
         self.count(key.0, &order, Tally::plus);
-        if order.traits.end.0 > 0 && order.counted != OVER {
-            self.ends.insert((order.traits.end, key));
-        }
         self.orders.insert(key, order);
     }
 
     fn take(&mut self, key: OrderKey) -> Option<SpecialOrder> {
         let order = self.orders.remove(&key)?;
-        self.ends.remove(&(order.traits.end, key));
         self.count(key.0, &order, Tally::minus);
         Some(order)
     }
@@ -239,19 +241,17 @@ impl SpecialOrders {
         order: &SpecialOrder,
         change: fn(Tally, Tally) -> Tally,
     ) {
-        if order.counted == Tally::default() {
-            return;
-        }
+        let SpecialOrder { traits: Traits { end, .. }, firm, symbol, counted } = *order;
         for place in [
             (RiskScope::Session, session.0),
-            (RiskScope::Firm, order.firm.0.into()),
-            (RiskScope::Symbol, order.symbol.0),
+            (RiskScope::Firm, firm.0.into()),
+            (RiskScope::Symbol, symbol.0),
         ] {
-            let tally = self.tallies.entry(place).or_default();
-            *tally = change(*tally, order.counted);
+            let counts = self.counts.entry(place).or_default();
+            counts.all = change(counts.all, counted);
+            if end.0 > 0 {
+                counts.ends.change(end, Tally { orders: 1, ..counted }, change);
+            }
         }
     }
 }
-
-/// Tally of an order that is over, but has no last report yet.
-const OVER: Tally = Tally { orders: 1, stops: 0, pegs: 0, minimums: 0, slices: 0 };
