@@ -155,7 +155,9 @@ impl Orders {
         let chain = std::mem::replace(self.head_mut(bucket), slot);
         self.free = self.get(slot).next;
         *self.get_mut(slot) = Order { chain, ..order };
-        self.owners.add(&order, slot);
+        if !self.owners.count_up((order.session, order.id), order.attributes) {
+            self.add_to_owners(slot);
+        }
         self.live += 1;
         slot
     }
@@ -179,6 +181,13 @@ impl Orders {
         if self.owners.subtract(session) {
             self.tidy(slot);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_to_owners(&mut self, slot: Slot) {
+        let order = *self.get(slot);
+        self.owners.add(&order, slot);
     }
 
     /// Forgets the place of an order that has left, or some runs of ids of its session that have no

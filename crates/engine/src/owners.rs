@@ -5,6 +5,7 @@
 //! ended is forgotten little by little, so the runs of a session are never many more than its live
 //! orders, and no command forgets many.
 
+use super::attributes::Attributes;
 use super::by_place::ByPlace;
 use super::orders::{Order, Slot};
 use ringside_model::domain::OrderId;
@@ -171,17 +172,22 @@ impl Owners {
         self.sessions.get(session as usize).is_some_and(|session| id > session.highest)
     }
 
-    /// Records a new order, which is in this slot.
+    /// Records a new order whose id continues the open run of its session; returns false for any
+    /// other order, which is to be added with [`Owners::add`].
     #[inline(always)]
-    pub(crate) fn add(&mut self, order: &Order, slot: Slot) {
+    pub(crate) fn count_up(&mut self, (session, id): (u32, u64), attributes: Attributes) -> bool {
         const LAST_OF_RUN: u64 = (1 << BLOCK_BITS) - 1;
-        let (pair, id) = (order.attributes.0 << 32, order.id);
-        match self.sessions.get_mut(order.session as usize) {
-            Some(of) if of.pair == pair && id > of.highest && id <= of.highest | LAST_OF_RUN => {
+        match self.sessions.get_mut(session as usize) {
+            Some(of)
+                if of.pair == pair_of(attributes)
+                    && id > of.highest
+                    && id <= of.highest | LAST_OF_RUN =>
+            {
                 of.highest = id;
                 of.spare += 1;
+                true
             }
-            _ => self.add_slow(order, slot),
+            _ => false,
         }
     }
 
@@ -283,12 +289,10 @@ impl Owners {
         self.bound(session);
     }
 
-    /// Records a new order whose id does not continue the open run of its session, which has
-    /// another firm or group than the order before, or which is found by place.
-    #[cold]
-    #[inline(never)]
-    fn add_slow(&mut self, order: &Order, slot: Slot) {
-        let (session, pair) = (order.session, order.attributes.0 << 32);
+    /// Records a new order, which is in this slot: its id does not continue the open run of its
+    /// session, or it has another firm or group than the order before, or is found by place.
+    pub(crate) fn add(&mut self, order: &Order, slot: Slot) {
+        let (session, pair) = (order.session, pair_of(order.attributes));
         if session >= SESSIONS_MAX {
             self.by_place.add(order, slot);
             return self.find_by(session, pair);
@@ -345,4 +349,10 @@ impl Owners {
         of.needed = (runs.saturating_sub(RUNS_MIN) * 2 / 3) as i32;
         of.spare = live - of.needed;
     }
+}
+
+/// Returns firm and group of an order in the high half.
+#[inline(always)]
+fn pair_of(attributes: Attributes) -> u64 {
+    attributes.0 << 32
 }
