@@ -68,6 +68,23 @@ fn fit(terms: &SpecialTerms, order_type: OrderType, tif: TimeInForce) -> Result<
     Ok(())
 }
 
+/// Checks the minimum and the end that a command at `now` names for an order with this quantity and
+/// lot. 0 is none.
+fn check_values(
+    Quantity(minimum): Quantity,
+    expire: Nanos,
+    (quantity, lot): (u64, u64),
+    now: Nanos,
+) -> Result<(), Reason> {
+    if expire.0 != 0 && expire <= now {
+        Err(Reason::InvalidExpiry)
+    } else if minimum > quantity || !minimum.is_multiple_of(lot) {
+        Err(Reason::InvalidMinQuantity)
+    } else {
+        Ok(())
+    }
+}
+
 /// Returns the terms of an order after a replace at `now` that names some of them. The new order
 /// has `open` quantity.
 pub(super) fn with_named(
@@ -84,12 +101,7 @@ pub(super) fn with_named(
     if (peg_offset.is_some() || peg_limit.is_some()) && terms.peg == Peg::None {
         return Err(Reason::InvalidPeg);
     }
-    if expire.0 != 0 && expire <= now {
-        return Err(Reason::InvalidExpiry);
-    }
-    if min_quantity.is_some_and(|Quantity(least)| least > open || !least.is_multiple_of(lot)) {
-        return Err(Reason::InvalidMinQuantity);
-    }
+    check_values(min_quantity.unwrap_or_default(), expire, (open, lot), now)?;
     let asked = SpecialTerms {
         min_quantity: min_quantity.unwrap_or(terms.min_quantity),
         peg_offset: peg_offset.unwrap_or(terms.peg_offset),
@@ -160,13 +172,8 @@ impl Engine {
             return Err(Reason::Unsupported);
         }
         fit(terms, enter.order_type, enter.tif)?;
-        if terms.expire.0 != 0 && terms.expire <= at.time {
-            return Err(Reason::InvalidExpiry);
-        }
-        let minimum = terms.min_quantity.0;
-        if minimum > enter.quantity.0 || !minimum.is_multiple_of(self.books[book].lot()) {
-            return Err(Reason::InvalidMinQuantity);
-        }
+        let size = (enter.quantity.0, self.books[book].lot());
+        check_values(terms.min_quantity, terms.expire, size, at.time)?;
         Ok((book, price))
     }
 
