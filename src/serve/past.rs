@@ -89,6 +89,14 @@ pub(super) struct Past {
 }
 
 impl Past {
+    /// Forgets the changes of trades that the venue does not know any more. A standby may follow
+    /// for years.
+    fn forget_old_trades(&mut self) {
+        if let Some(oldest) = self.projections.exposure().exposures().oldest_trade() {
+            self.directory.forget_trades_before(oldest);
+        }
+    }
+
     fn moved(&mut self, symbol: SymbolId, moved: Moved) {
         match moved.step {
             MoveStep::Export => {}
@@ -112,8 +120,10 @@ impl Subscriber for Past {
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
-        if let Body::SymbolMoved(SymbolMoved { moved, .. }) = report.body() {
-            self.moved(report.symbol, moved);
+        match report.body() {
+            Body::SymbolMoved(SymbolMoved { moved, .. }) => self.moved(report.symbol, moved),
+            Body::Broken(_) | Body::Corrected(_) => self.forget_old_trades(),
+            _ => {}
         }
         self.projections.report(published);
     }

@@ -211,9 +211,14 @@ impl Snapshotter {
         if planted(Bug::UsedIdsForgotten) {
             used_ids = UsedIds::default().rows();
         }
-        let mut traded = self.replay.subscriber.exposure().traded_rows();
+        let exposure = self.replay.subscriber.exposure();
+        let mut traded = exposure.traded_rows();
         if planted(Bug::TradedForgotten) {
             traded.clear();
+        }
+        // The oldest trade follows from the journal up to here, and so do the rules without it.
+        if let Some(oldest) = exposure.exposures().oldest_trade() {
+            self.rules.forget_trades_before(oldest);
         }
         let snapshot = Snapshot {
             place,
@@ -225,7 +230,7 @@ impl Snapshotter {
             used_ids,
             streams: self.replay.subscriber.image(),
             traded,
-            trades: self.replay.subscriber.exposure().trades(),
+            trades: exposure.trades(),
         };
         let stored = snapshot.store(&self.dir, self.identity)?;
         (self.taken, self.pace.load) = (place.seqno, stored.load);

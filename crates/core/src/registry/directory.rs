@@ -6,7 +6,7 @@ use super::numbers::Numbers;
 use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::UsedIds;
 use ringside_model::command::Command;
-use ringside_model::domain::{OrderId, SessionId, SymbolId};
+use ringside_model::domain::{MatchNumber, OrderId, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 
 /// Names of the venue, the order ids of its sessions, and its rules.
@@ -97,6 +97,11 @@ impl Directory {
     /// Returns the venue-wide rules.
     pub fn rules(&self) -> &VenueRules {
         &self.rules
+    }
+
+    /// Forgets the changes of all trades before the oldest one that the venue knows.
+    pub fn forget_trades_before(&mut self, oldest: MatchNumber) {
+        self.rules.forget_trades_before(oldest);
     }
 
     /// Returns the symbol of the order to which the session last gave this id. [`SymbolId::NONE`]

@@ -477,6 +477,11 @@ impl ExposureView {
         self.trades().find(number)
     }
 
+    /// Returns the oldest trade that [`trade`](Self::trade) can find.
+    pub fn oldest_trade(&self) -> Option<MatchNumber> {
+        self.trades().oldest()
+    }
+
     /// Returns the last command whose reports have all been counted.
     pub fn told(&self) -> u64 {
         self.shared.told.load(Ordering::Acquire)

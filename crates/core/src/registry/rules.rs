@@ -19,6 +19,8 @@ pub struct VenueRules {
     day: Option<DayEvent>,
     disabled: BTreeSet<SessionId>,
     risk: RiskRules,
+    /// Trades that were broken or corrected, without those that
+    /// [`forget_trades_before`](Self::forget_trades_before) has removed.
     amended: BTreeMap<MatchNumber, Amended>,
     /// By symbol: the last schedule boundary that was handled, and the session of the schedule.
     scheduled: BTreeMap<SymbolId, (SessionId, Nanos)>,
@@ -152,6 +154,14 @@ impl VenueRules {
         self.amended.get(&trade).copied()
     }
 
+    /// Forgets the changes of all trades before this one. The oldest trade that the venue knows is
+    /// the right one: each change of an older trade is rejected anyway.
+    pub fn forget_trades_before(&mut self, oldest: MatchNumber) {
+        while let Some(first) = self.amended.first_entry().filter(|first| *first.key() < oldest) {
+            first.remove();
+        }
+    }
+
     /// Returns the last schedule boundary of the symbol that was handled; zero for none.
     pub fn scheduled(&self, symbol: SymbolId) -> Nanos {
         self.scheduled.get(&symbol).map_or(Nanos(0), |(_, at)| *at)
@@ -266,6 +276,18 @@ mod tests {
         assert_eq!(rules(&commands).amended(MatchNumber(6)), None);
         commands.push((0, none, amending(trade, Amended::Broken)));
         assert_eq!(rules(&commands).amended(trade), Some(Amended::Broken));
+    }
+
+    #[test]
+    fn changes_of_trades_that_the_venue_does_not_know_any_more_are_forgotten() {
+        let amend = |number| (0, Reason::None, amending(MatchNumber(number), Amended::Broken));
+        let mut some = rules(&[5, 9, 7, 6].map(amend));
+        some.forget_trades_before(MatchNumber(5));
+        assert_eq!(some, rules(&[5, 6, 7, 9].map(amend)));
+        some.forget_trades_before(MatchNumber(7));
+        assert_eq!(some, rules(&[7, 9].map(amend)));
+        some.forget_trades_before(MatchNumber(10));
+        assert_eq!(some, VenueRules::default());
     }
 
     fn plan(session: u32, symbol: u32, verdict: Reason, due: u64) -> Command {

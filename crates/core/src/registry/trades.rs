@@ -92,6 +92,11 @@ impl Trades {
         chunk.trades().find(|trade| trade.match_number == number)
     }
 
+    /// Returns the match number of the oldest trade that is not gone.
+    pub(crate) fn oldest(&self) -> Option<MatchNumber> {
+        self.chunks.front().map(|chunk| chunk.first)
+    }
+
     /// Returns the trades as bytes of a snapshot: equal trades give equal bytes.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let lengths = self.chunks.iter().map(|chunk| chunk.bytes.len() + size_of::<u32>());
@@ -230,6 +235,8 @@ mod tests {
         let oldest = trades.chunks[0].first.0 >> 20;
         assert!((3_000..5_000).contains(&oldest), "{oldest}");
         assert_eq!((find(oldest - 1), find(oldest)), (None, Some(trade(oldest, 1))));
+        assert_eq!(trades.oldest(), Some(MatchNumber::of(SeqNo(oldest), 1)));
+        assert_eq!(Trades::default().oldest(), None);
         assert_eq!(find(5_000), Some(trade(5_000, 1)));
         assert_eq!(Trades::from_bytes(&trades.to_bytes()), Some(trades));
     }

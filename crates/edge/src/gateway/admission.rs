@@ -15,9 +15,9 @@
 
 use crate::gateway::risk::{RequestTime, RiskDesk, RiskRequest};
 use ringside_core::registry::directory::Directory;
-use ringside_core::registry::trades::Trade;
+use ringside_core::registry::exposure::ExposureView;
 use ringside_model::command::Command;
-use ringside_model::domain::{MatchNumber, SessionId};
+use ringside_model::domain::SessionId;
 use ringside_model::reason::Reason;
 
 /// Admission of the requests of one gateway or one file.
@@ -32,9 +32,9 @@ impl Admission {
         Admission { desk: Some(desk) }
     }
 
-    /// Returns a trade whose reports have come; `None` if there was none of this number.
-    pub(super) fn trade(&self, number: MatchNumber) -> Option<Trade> {
-        self.desk.as_ref().and_then(|desk| desk.trade(number))
+    /// Returns what the venue knows of orders and trades from their reports.
+    pub(super) fn exposures(&self) -> Option<&ExposureView> {
+        self.desk.as_ref().map(RiskDesk::exposures)
     }
 
     /// Returns true if the decision about a command depends on the results of earlier orders.

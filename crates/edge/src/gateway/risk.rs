@@ -18,10 +18,9 @@ use crate::gateway::rate::Rate;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::{Basis, ExposureView, Notional, Tally, Traits};
 use ringside_core::registry::rules::RiskRules;
-use ringside_core::registry::trades::Trade;
 use ringside_model::command::{Command, Replace, RiskLimits};
 use ringside_model::domain::{
-    FirmId, MatchNumber, Nanos, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId,
+    FirmId, Nanos, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId,
 };
 use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
@@ -102,9 +101,9 @@ impl RiskDesk {
         RiskDesk { of_session, ..self }
     }
 
-    /// Returns a trade whose reports have come; `None` if there was none of this number.
-    pub(super) fn trade(&self, number: MatchNumber) -> Option<Trade> {
-        self.exposures.trade(number)
+    /// Returns what the desk knows from the reports.
+    pub(super) fn exposures(&self) -> &ExposureView {
+        &self.exposures
     }
 
     /// Returns the request of a command that enters or replaces an order.

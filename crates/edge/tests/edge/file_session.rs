@@ -3,6 +3,7 @@
 
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::ExposureCounter;
+use ringside_core::registry::rules::Amended;
 use ringside_edge::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
 use ringside_edge::gateway::risk::RiskDesk;
 use ringside_model::command::{
@@ -577,6 +578,28 @@ fn a_trade_is_corrected_downwards_only_and_not_after_it_was_broken() {
         session.line(line, &mut |command, _| verdicts.push(command.verdict)).unwrap();
     }
     assert_eq!(verdicts[5..], lines.map(|line| line.1));
+}
+
+#[test]
+fn changes_of_trades_that_are_too_old_to_be_known_are_forgotten() {
+    let exposure = exposure_with_a_trade(7, SymbolId(1));
+    let known = MatchNumber::of(SeqNo(7), 1);
+    let mut directory = Directory::new();
+    for number in [MatchNumber(1), known] {
+        let text = [b' '; 14];
+        let side = TradeSide { id: OrderId(1), session: SessionId(1), text };
+        let broken = Action::from(BreakTrade::new(number, [side; 2]));
+        directory.observe(&command(0, 1, Reason::None, broken));
+    }
+    let desk = RiskDesk::new(exposure.exposures().clone());
+    let session = FileSession::new(directory, Format::Json);
+    let mut session = session.with_limits(desk, || ());
+    let line = r#"{"op":"break_trade","match":5,"resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":2}"#;
+    let mut verdict = Reason::None;
+    session.line(line, &mut |command, _| verdict = command.verdict).unwrap();
+    assert_eq!(verdict, Reason::UnknownTrade);
+    let amended = [MatchNumber(1), known].map(|number| session.directory().rules().amended(number));
+    assert_eq!(amended, [None, Some(Amended::Broken)]);
 }
 
 #[test]

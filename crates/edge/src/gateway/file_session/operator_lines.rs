@@ -103,8 +103,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     /// not broken before.
     fn unbroken(&mut self, trade: &BreakTrade) -> Result<(SymbolId, Quantity), Reason> {
         (self.wait)();
+        let exposures = self.admission.exposures().ok_or(Reason::UnknownTrade)?;
+        if let Some(oldest) = exposures.oldest_trade() {
+            self.directory.forget_trades_before(oldest);
+        }
         let sides = trade.sides().map(|side| (side.session, side.id));
-        let known = self.admission.trade(trade.match_number).filter(|known| known.sides == sides);
+        let known = exposures.trade(trade.match_number).filter(|known| known.sides == sides);
         let Trade { symbol, quantity, .. } = known.ok_or(Reason::UnknownTrade)?;
         match self.directory.rules().amended(trade.match_number) {
             Some(Amended::Broken) => Err(Reason::AlreadyBroken),
