@@ -206,6 +206,7 @@ fn a_trade_is_broken_once_whatever_restarts_come_between() {
     let [first, second] = [5, 7].map(|seqno: u64| (seqno << 20) + 1);
     let break_trade = |number, id| amend("break_trade", number, id, "");
     let terms = r#","qty":5,"price":"10.00""#;
+    let dear = terms.replace("10.00", "12.01");
     let before = [
         r#"{"op":"symbol","symbol":"X","tick":"0.01","reference":"10.00"}"#.into(),
         enter("A", 1, "buy"),
@@ -214,12 +215,14 @@ fn a_trade_is_broken_once_whatever_restarts_come_between() {
         enter("B", 2, "sell"),
         break_trade(first, 1),
         amend("correct_trade", second, 2, &terms.replace(":5", ":4")),
+        r#"{"op":"bands","symbol":"X","low":"9.00","high":"12.00","band_bps":100}"#.into(),
     ];
     let after = [
         break_trade(first, 1),
         break_trade(99, 1),
         amend("correct_trade", first, 1, terms),
         amend("correct_trade", second, 2, terms),
+        amend("correct_trade", second, 2, &dear.replace(":5", ":4")),
         break_trade(second, 2),
         break_trade(second, 2),
     ];
@@ -240,6 +243,7 @@ fn a_trade_is_broken_once_whatever_restarts_come_between() {
             "rejected unknown_trade",
             "rejected already_broken",
             "rejected invalid_quantity",
+            "rejected invalid_price",
             "broken null",
             "broken null",
             "rejected already_broken",

@@ -5,12 +5,14 @@
 //! [`ExposureView`]. A reader may still find an order open for a moment after its end, but never
 //! misses an order whose report was published.
 
+mod bands;
 mod basis;
 mod ends;
 mod special;
 mod table;
 mod value;
 
+pub use bands::StaticBands;
 pub use basis::Basis;
 pub use special::{Tally, Traits};
 pub use value::Notional;
@@ -43,6 +45,8 @@ pub struct ExposureCounter {
     resting: Option<(SessionId, OrderId)>,
     /// Trades of the present command; their match numbers are those of seqno 0.
     new_trades: Vec<Trade>,
+    /// Bands that the present command sets unless it is rejected.
+    new_bands: Option<(SymbolId, StaticBands)>,
 }
 
 /// Read handle of the counts.
@@ -65,6 +69,8 @@ struct Shared {
     /// Live orders with traits.
     special: Mutex<SpecialOrders>,
     trades: Mutex<Trades>,
+    /// Static bands of the symbols that have some.
+    bands: Mutex<HashMap<SymbolId, StaticBands>>,
     /// Length of `special`; while 0, readers take no lock.
     specials: AtomicUsize,
     /// Last command whose reports have all been counted, and its official time.
@@ -102,7 +108,8 @@ impl ExposureCounter {
         &self.exposures
     }
 
-    /// Takes firms, ticks and prior closes from an accepted definition; ignores other commands.
+    /// Takes firms, ticks, prior closes, quotes and static bands from an accepted definition or
+    /// setting; ignores other commands.
     pub fn definition(&mut self, command: &Command) {
         match command.action {
             Action::Definition(Definition::Session(DefineSession { firm, .. })) => {
@@ -114,6 +121,9 @@ impl ExposureCounter {
             }
             Action::Operator(OperatorCommand::SetQuote(quote)) => {
                 self.set_bid(command.symbol, quote.bid);
+            }
+            Action::Operator(OperatorCommand::SetBands(asked)) => {
+                self.exposures.set_static_bands(command.symbol, StaticBands::of(&asked));
             }
             _ => {}
         }
@@ -147,6 +157,14 @@ impl ExposureCounter {
             }
             Body::Defined(_) => self.definition(command),
             Body::Quoted(report::Quoted { bid, .. }) => self.set_bid(symbol, bid),
+            // The report has the dynamic bands, too, and a command that is rejected may have moved
+            // them before.
+            Body::BandsSet(_) => {
+                if let Action::Operator(OperatorCommand::SetBands(asked)) = command.action {
+                    self.new_bands = Some((symbol, StaticBands::of(&asked)));
+                }
+            }
+            Body::Rejected(_) => self.new_bands = None,
             Body::Held(_) => {
                 if let Action::Operator(OperatorCommand::ImportOrder(import)) = command.action {
                     self.hold_order(session, id, import.order.firm);
@@ -162,12 +180,15 @@ impl ExposureCounter {
             }
             Body::SymbolChanged(changed) => {
                 if let Some(&Some((before, _))) = self.ticks.get(symbol.0 as usize) {
-                    let [price, bid] =
-                        [self.exposures.last_price(symbol), self.exposures.bid(symbol)]
-                            .map(|price| before.nearest(price, changed.tick()));
+                    let StaticBands { low, high } = self.exposures.static_bands(symbol);
+                    let (last, bid) =
+                        (self.exposures.last_price(symbol), self.exposures.bid(symbol));
+                    let [price, bid, low, high] =
+                        [last, bid, low, high].map(|price| before.nearest(price, changed.tick()));
                     self.set_tick(symbol, changed.tick());
                     self.set_price(symbol, price);
                     self.set_bid(symbol, bid);
+                    self.exposures.set_static_bands(symbol, StaticBands { low, high });
                 }
             }
             _ => {}
@@ -180,6 +201,9 @@ impl ExposureCounter {
     pub fn end_command(&mut self, seqno: u64, Nanos(time): Nanos) {
         if !self.new_trades.is_empty() {
             self.exposures.add_trades(SeqNo(seqno), &mut self.new_trades);
+        }
+        if let Some((symbol, bands)) = self.new_bands.take() {
+            self.exposures.set_static_bands(symbol, bands);
         }
         self.exposures.shared.time.store(time, Ordering::Release);
         self.exposures.shared.told.store(seqno, Ordering::Release);
@@ -482,6 +506,11 @@ impl ExposureView {
         self.trades().oldest()
     }
 
+    /// Returns the static bands of a symbol.
+    pub fn static_bands(&self, symbol: SymbolId) -> StaticBands {
+        self.bands().get(&symbol).copied().unwrap_or_default()
+    }
+
     /// Returns the last command whose reports have all been counted.
     pub fn told(&self) -> u64 {
         self.shared.told.load(Ordering::Acquire)
@@ -498,6 +527,18 @@ impl ExposureView {
             let match_number = MatchNumber(before + trade.match_number.0);
             trades.push(&Trade { match_number, ..trade });
         }
+    }
+
+    fn set_static_bands(&self, symbol: SymbolId, bands: StaticBands) {
+        if bands == StaticBands::default() {
+            self.bands().remove(&symbol);
+        } else {
+            self.bands().insert(symbol, bands);
+        }
+    }
+
+    fn bands(&self) -> MutexGuard<'_, HashMap<SymbolId, StaticBands>> {
+        self.shared.bands.lock().expect("nobody panics with it")
     }
 
     fn trades(&self) -> MutexGuard<'_, Trades> {

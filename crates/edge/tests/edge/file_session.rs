@@ -9,7 +9,7 @@ use ringside_edge::gateway::risk::RiskDesk;
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, Cancel, Command, DefineFirm, DefineSession, DefineSymbol,
     Definition, Display, Enter, MassCancel, Modify, NamedSpecialTerms, NamedTerms, Reduce, Replace,
-    ReplaceTerms, RunTimers, SetOrderEntry, TradeSide, TradingDay, is_venue_wide,
+    ReplaceTerms, RunTimers, SetBands, SetOrderEntry, TradeSide, TradingDay, is_venue_wide,
 };
 use ringside_model::domain::{
     Auction, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderNumber,
@@ -18,7 +18,7 @@ use ringside_model::domain::{
 };
 use ringside_model::durability::Durability;
 use ringside_model::reason::Reason;
-use ringside_model::report::{AuctionLimits, Executed, Subject, SymbolChanged};
+use ringside_model::report::{AuctionLimits, BandsSet, Executed, Subject, SymbolChanged};
 
 mod malformed;
 mod manual;
@@ -578,6 +578,44 @@ fn a_trade_is_corrected_downwards_only_and_not_after_it_was_broken() {
         session.line(line, &mut |command, _| verdicts.push(command.verdict)).unwrap();
     }
     assert_eq!(verdicts[5..], lines.map(|line| line.1));
+}
+
+#[test]
+fn the_price_of_a_correction_is_within_the_static_bands_of_its_symbol() {
+    let mut exposure = exposure_with_a_trade(7, SymbolId(1));
+    let number = MatchNumber::of(SeqNo(7), 1).0;
+    let of_b = ORDER_1.replace(r#""session":"A","id":1"#, r#""session":"B","id":2"#);
+    let desk = RiskDesk::new(exposure.exposures().clone());
+    let session = FileSession::new(Directory::new(), Format::Json);
+    let mut session = session.with_limits(desk, || ());
+    let mut verdict = |qty: u64, price: &str| {
+        let orders =
+            r#""resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":2"#;
+        let line = format!(
+            r#"{{"op":"correct_trade","match":{number},{orders},"qty":{qty},"price":"{price}"}}"#
+        );
+        let mut verdict = Reason::None;
+        for line in [AAPL, ORDER_1, &of_b, &line] {
+            session.line(line, &mut |command, _| verdict = command.verdict).unwrap();
+        }
+        verdict
+    };
+    let mut set = |low, high| {
+        let [low, high, reference] = [low, high, 0].map(Price);
+        let asked = Action::from(SetBands { low, high, bps: 0, reference });
+        let set = command(0, 1, Reason::None, asked);
+        exposure.report(&BandsSet { low, high, reference }.about(SymbolId(1)), &set);
+        exposure.end_command(8, Nanos(0));
+    };
+    assert_eq!(verdict(90, "0.01"), Reason::None);
+    set(100, 0);
+    assert_eq!([verdict(90, "0.99"), verdict(90, "1.00")], [Reason::InvalidPrice, Reason::None]);
+    assert_eq!(verdict(91, "0.99"), Reason::InvalidQuantity, "the quantity comes first");
+    set(100, 200);
+    assert_eq!([verdict(90, "2.01"), verdict(80, "2.00")], [Reason::InvalidPrice, Reason::None]);
+    assert_eq!(verdict(90, "2.00"), Reason::InvalidQuantity, "80 are left");
+    set(0, 0);
+    assert_eq!(verdict(80, "2.01"), Reason::None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Interpreter, required_id, required_name};
+use ringside_core::registry::exposure::StaticBands;
 use ringside_core::registry::rules::Amended;
 use ringside_core::registry::trades::Trade;
 use ringside_model::command::{
@@ -91,6 +92,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
             (Ok((_, traded)), Ok(_)) if quantity.0 == 0 || quantity > traded => {
                 Reason::InvalidQuantity
             }
+            (Ok(_), Ok(price)) if !self.static_bands(symbol).allow(price) => Reason::InvalidPrice,
             _ => Reason::None,
         };
         let price = price.unwrap_or_default();
@@ -115,6 +117,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
             Some(Amended::Corrected(quantity)) => Ok((symbol, quantity)),
             None => Ok((symbol, quantity)),
         }
+    }
+
+    /// Returns the static bands of a symbol, as far as the answers have come.
+    fn static_bands(&self, symbol: SymbolId) -> StaticBands {
+        let exposures = self.admission.exposures();
+        exposures.map_or(StaticBands::default(), |exposures| exposures.static_bands(symbol))
     }
 
     /// Returns the trade that a line names.

@@ -4,10 +4,13 @@ use crate::gateway::venue::{Setup, Venue, enter, session};
 use ringside_core::streams::{SessionStates, StreamId, StreamSink};
 use ringside_edge::gateway::queue::Inbound;
 use ringside_model::command::{
-    Action, Command, Definition, MassCancel, OperatorCommand, TradingDay,
+    Action, Command, Definition, MassCancel, OperatorCommand, RunTimers, SetBands, TradingDay,
 };
-use ringside_model::domain::{DayEvent, SessionId, SymbolId};
+use ringside_model::domain::{
+    DayEvent, MatchNumber, Nanos, OrderId, OrderNumber, Price, Quantity, SeqNo, SessionId, SymbolId,
+};
 use ringside_model::reason::Reason;
+use ringside_model::report::{BandsSet, Executed, Subject};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
@@ -237,6 +240,44 @@ fn a_kill_switch_is_two_commands_and_lets_nothing_in_from_then_on() {
     let verdicts: Vec<Reason> =
         venue.commands().iter().map(|inbound| inbound.command.verdict).collect();
     assert_eq!(verdicts, [Reason::None; 3]);
+}
+
+#[test]
+fn the_price_of_a_correction_is_within_the_static_bands_of_its_symbol() {
+    let mut venue = venue();
+    let mut operator = Operator::connect(&mut venue);
+    let tick = Command {
+        session: SessionId(0),
+        symbol: SymbolId(1),
+        verdict: Reason::None,
+        action: Action::from(RunTimers),
+    };
+    for (number, removed) in [(0, false), (1, true)] {
+        let executed = Executed { trade: 1, contra: OrderNumber(1), removed, auction: None };
+        let (id, session, quantity) = (OrderId(1), session(number), Quantity(100));
+        let subject = Subject { id, session, quantity, ..Subject::from(&tick) };
+        venue.exposure.report(&executed.about(subject), &tick);
+    }
+    let [low, high, reference] = [100, 200, 0].map(Price);
+    let set = Action::from(SetBands { low, high, bps: 0, reference });
+    let told = BandsSet { low, high, reference }.about(SymbolId(1));
+    venue.exposure.report(&told, &Command { action: set, ..tick });
+    venue.exposure.end_command(7, Nanos(0));
+    for (price, verdict) in [
+        ("0.99", Reason::InvalidPrice),
+        ("1.00", Reason::None),
+        ("2.00", Reason::None),
+        ("2.01", Reason::InvalidPrice),
+    ] {
+        let number = MatchNumber::of(SeqNo(7), 1).0;
+        let line = format!(
+            r#"{{"op":"correct_trade","match":{number},"resting_session":"USER00","resting_id":1,"incoming_session":"USER01","incoming_id":1,"qty":90,"price":"{price}"}}"#
+        );
+        operator.say(&mut venue, &line);
+        let [Inbound { command, .. }] = venue.commands()[..] else { panic!("{line}") };
+        assert_eq!(command.verdict, verdict, "{price}");
+    }
+    assert_eq!(operator.heard(&mut venue), [""; 0]);
 }
 
 #[test]
