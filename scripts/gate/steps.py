@@ -24,10 +24,11 @@ STEPS = [
     Step("python", "Python packages of the checks", ("scripts/gate/environments.py --all",), beside=True),
     Step(
         "format",
-        "rustfmt on every package",
+        "rustfmt on every package, and the lines that rustfmt leaves too long",
         (
             "cargo fmt --all --check -- --color never",
             "cargo fmt --check --manifest-path fuzz/Cargo.toml -- --color never",
+            "python3 scripts/gate/columns.py",
         ),
     ),
     Step("clippy", "lints of all targets", ("cargo clippy --locked --quiet --workspace --all-targets",)),

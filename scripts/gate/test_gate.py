@@ -15,6 +15,7 @@ from unittest import mock
 
 import budget
 import cache
+import columns
 import counts
 import driver
 import green
@@ -56,6 +57,37 @@ class Folder(unittest.TestCase):
     def run_step(self, *commands, **fields):
         step = Step("a-step", "what it tries", commands, **fields)
         return steps.run(step, dict(os.environ), self.folder / "log", lambda line: None)
+
+
+class Columns(unittest.TestCase):
+    LONG = "x" * 101
+
+    def test_code_and_comments_have_100_columns(self):
+        self.assertEqual(columns.too_long(f"{'é' * 100}\n{self.LONG}\n/// {self.LONG}\n"), [2, 3])
+
+    def test_strings_pictures_and_tables_may_be_longer(self):
+        rust = f'''let a = "{self.LONG}";
+let b = "first \\
+    {self.LONG}";
+let c = r#"a " mark {self.LONG}"#;
+//! ```text
+//! {self.LONG}
+//! ```
+//! | {self.LONG} |
+'''
+        self.assertEqual(columns.too_long(rust), [])
+
+    def test_marks_in_comments_and_characters_begin_no_string(self):
+        rust = f"""// a " mark
+{self.LONG}
+match c {{ b'"' => {self.LONG}
+fn f<'a>() {{ '\\'' }} // {self.LONG}
+//! ```
+//! picture
+//! ```
+//! {self.LONG}
+"""
+        self.assertEqual(columns.too_long(rust), [2, 3, 4, 8])
 
 
 class Digests(Folder):

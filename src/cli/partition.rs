@@ -128,7 +128,8 @@ mod tests {
     use super::*;
     use ringside_cluster::membership::{Coordinator, InMemory, Versioned};
 
-    /// Keeper of a table that fails at first. A change that fails has taken place if `late` is true.
+    /// Keeper of a table that fails at first. A change that fails has taken place if `late` is
+    /// true.
     struct Failing {
         table: InMemory<SymbolTable>,
         reads: u32,

@@ -203,7 +203,9 @@ fn a_replay_that_comes_to_something_else_says_so() {
     ] {
         let said = replay_with(&wrong);
         assert!(
-            matches!(said, Err(ReplayError::Diverged { from: 0, to: 1, what, .. }) if what == named),
+            matches!(
+                said, Err(ReplayError::Diverged { from: 0, to: 1, what, .. }) if what == named
+            ),
             "a wrong {named} gives {said:?}"
         );
     }

@@ -232,8 +232,8 @@ impl Orders {
         std::iter::successors(Some(head).filter(|&slot| slot != NIL), next)
     }
 
-    /// Makes ready for searches that want some orders of a session: moves up to `left` of its orders
-    /// from runs of ids to their places, and subtracts them from `left`.
+    /// Makes ready for searches that want some orders of a session: moves up to `left` of its
+    /// orders from runs of ids to their places, and subtracts them from `left`.
     pub(crate) fn make_ready(&mut self, session: u32, left: &mut usize) {
         /// Number of orders that an empty run is worth.
         const RUN_MIN: usize = 8;

@@ -46,8 +46,8 @@ pub struct OwedImage {
     pub symbol: u64,
     /// Step: 1 auction, 2 bands, 3 bands of a symbol that opens, 4 minimums, 5 pegs, 6 stops.
     pub step: u64,
-    /// Auction: its code, plus 256 if it has traded, plus 512 if a collar limits its price. Minimums:
-    /// age of the last order that had its turn. Else 0.
+    /// Auction: its code, plus 256 if it has traded, plus 512 if a collar limits its price.
+    /// Minimums: age of the last order that had its turn. Else 0.
     pub at: u64,
     /// Price of the auction; else 0.
     pub price: i64,

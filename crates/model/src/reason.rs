@@ -17,7 +17,10 @@ pub enum Ouch {
 }
 
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal $name:literal, $ouch:expr, fix $fix:literal, $text:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident = $code:literal $name:literal, $ouch:expr, fix $fix:literal, $text:literal;
+    )*) => {
         /// Cause of a reject or a cancel.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, Hash, IntoBytes, TryFromBytes, Immutable,

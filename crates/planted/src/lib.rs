@@ -7,7 +7,10 @@
 //! A bug is listed only if no faulty device, source or sink in a test can have the same effect.
 
 macro_rules! bugs {
-    ($($(#[doc = $does:literal])+ $name:ident in $binary:literal by $test:literal $(seed $seed:literal)?,)+) => {
+    ($(
+        $(#[doc = $does:literal])+
+        $name:ident in $binary:literal by $test:literal $(seed $seed:literal)?,
+    )+) => {
         /// A bug, the test binary as `package` or `package::target`, and the test that finds it. A
         /// random test finds it with the seed, which is tried first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,7 +27,8 @@ pub fn one_of_each() -> Vec<Vec<u8>> {
     messages! {
         SystemEvent { event_code: b'Q' }
         StockDirectory {
-            stock: STOCK, market_category: b'G', financial_status: b'D', round_lot_size: U32::new(100),
+            stock: STOCK, market_category: b'G', financial_status: b'D',
+            round_lot_size: U32::new(100),
             round_lots_only: b'N', issue_classification: b'C', issue_sub_type: *b"Z ",
             authenticity: b'P', short_sale_threshold: b'Y', ipo_flag: b' ', luld_tier: b'2',
             etp_flag: b'N', etp_leverage_factor: U32::new(3), inverse_indicator: b'Y',

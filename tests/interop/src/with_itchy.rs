@@ -102,7 +102,8 @@ codes! {
     EventCode [b'O' EventCode::StartOfMessages, b'S' EventCode::StartOfSystemHours,
         b'Q' EventCode::StartOfMarketHours, b'M' EventCode::EndOfMarketHours,
         b'E' EventCode::EndOfSystemHours, b'C' EventCode::EndOfMessages];
-    MarketCategory [b'Q' MarketCategory::NasdaqGlobalSelect, b'G' MarketCategory::NasdaqGlobalMarket,
+    MarketCategory [b'Q' MarketCategory::NasdaqGlobalSelect,
+        b'G' MarketCategory::NasdaqGlobalMarket,
         b'S' MarketCategory::NasdaqCapitalMarket, b'N' MarketCategory::Nyse,
         b'A' MarketCategory::NyseMkt, b'P' MarketCategory::NyseArca,
         b'Z' MarketCategory::BatsZExchange, b'V' MarketCategory::InvestorsExchange,
@@ -134,7 +135,8 @@ codes! {
         b'E' MarketParticipantState::Excused, b'W' MarketParticipantState::Withdrawn,
         b'S' MarketParticipantState::Suspended, b'D' MarketParticipantState::Deleted];
     LevelBreached [b'1' LevelBreached::L1, b'2' LevelBreached::L2, b'3' LevelBreached::L3];
-    IpoReleaseQualifier [b'A' IpoReleaseQualifier::Anticipated, b'C' IpoReleaseQualifier::Cancelled];
+    IpoReleaseQualifier [b'A' IpoReleaseQualifier::Anticipated,
+        b'C' IpoReleaseQualifier::Cancelled];
     Side [b'B' Side::Buy, b'S' Side::Sell];
     CrossType [b'O' CrossType::Opening, b'C' CrossType::Closing, b'H' CrossType::IpoOrHalted,
         b'I' CrossType::Intraday, b'A' CrossType::ExtendedTradingClose];
@@ -146,7 +148,9 @@ codes! {
 
 /// Compares fields of the same meaning; only the names differ.
 macro_rules! same {
-    ($ours:ident; $($field:ident $theirs:expr),* $(,)?) => { true $(&& $ours.$field.same(&$theirs))* };
+    ($ours:ident; $($field:ident $theirs:expr),* $(,)?) => {
+        true $(&& $ours.$field.same(&$theirs))*
+    };
 }
 
 fn same_body(ours: Itch<'_>, theirs: &Body) -> bool {
@@ -222,7 +226,10 @@ fn same_body(ours: Itch<'_>, theirs: &Body) -> bool {
             attribution t.mpid.expect("it is attributed"),
         ),
         (Itch::OrderExecuted(o), Body::OrderExecuted { reference, executed, match_number }) => {
-            same!(o; order_reference *reference, executed_shares *executed, match_number *match_number)
+            same!(
+                o; order_reference *reference, executed_shares *executed,
+                match_number *match_number
+            )
         }
         (
             Itch::OrderExecutedWithPrice(o),

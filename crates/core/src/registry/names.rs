@@ -2,8 +2,8 @@
 //!
 //! A venue keeps them once for all its threads: the gateway enters a name when its definition goes
 //! in, the publisher reads it when its reports come out, and neither waits for a lock, except for
-//! the units of a symbol that was changed. The snapshotter is no part of that: it derives everything
-//! from the journal alone.
+//! the units of a symbol that was changed. The snapshotter is no part of that: it derives
+//! everything from the journal alone.
 //!
 //! Tick and lot of a symbol may change. Only the engine knows if it accepts a change, so the
 //! present units are those of the reports. Between a change that is handed over and its answer a

@@ -79,7 +79,11 @@ pub(super) trait Packed {
 }
 
 macro_rules! packed {
-    (numbers { $($number:ident($inner:ty)),* } codes { $($code:ident),* } options { $($option:ident),* }) => {
+    (
+        numbers { $($number:ident($inner:ty)),* }
+        codes { $($code:ident),* }
+        options { $($option:ident),* }
+    ) => {
         $(impl Packed for $number {
             #[inline(always)]
             fn pack(self) -> u64 {

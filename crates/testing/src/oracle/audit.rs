@@ -236,7 +236,10 @@ impl Audit {
                         law!(r.price == stop.price && r.is_hidden(), r);
                         // A stop waits where nothing trades, if its wave is one too many, or behind
                         // work that is left.
-                        let is_in_wave = |r: &&Report| matches!(r.body(), Body::Triggered(t) if t.old_order == r.order);
+                        let is_in_wave = |r: &&Report| match r.body() {
+                            Body::Triggered(Triggered { old_order }) => old_order == r.order,
+                            _ => false,
+                        };
                         let next = reports_left.clone().find(|r| !is_in_wave(r));
                         let is_halt = |r: &Report| {
                             r.kind == ReportKind::StateChanged && r.reason == Reason::StopCascade

@@ -13,7 +13,8 @@ macro_rules! messages {
         $(
             $(#[$doc])*
             #[derive(
-                Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+                Clone, Copy, Debug, PartialEq, Eq,
+                FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
             )]
             #[repr(C)]
             pub struct $name {
@@ -45,7 +46,9 @@ macro_rules! messages {
                 let message_type = *bytes.first().ok_or(Malformed::Empty)?;
                 let length = Malformed::Length { message_type, bytes: bytes.len() };
                 match message_type {
-                    $($letter => $name::ref_from_bytes(bytes).map(Itch::$name).map_err(|_| length),)*
+                    $($letter => {
+                        $name::ref_from_bytes(bytes).map(Itch::$name).map_err(|_| length)
+                    })*
                     unknown => Err(Malformed::UnknownType(unknown)),
                 }
             }

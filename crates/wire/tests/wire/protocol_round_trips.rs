@@ -129,7 +129,9 @@ proptest! {
     }
 
     #[test]
-    fn market_data_round_trips(reference: u64, shares: u32, price: u32, locate: u16, ns in 0..1u64 << 48) {
+    fn market_data_round_trips(
+        reference: u64, shares: u32, price: u32, locate: u16, ns in 0..1u64 << 48
+    ) {
         let order = itch::AddOrder {
             header: itch::Header::new::<itch::AddOrder>(locate, ns),
             order_reference: reference.into(),

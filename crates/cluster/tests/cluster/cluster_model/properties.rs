@@ -80,15 +80,14 @@ pub const SHRUNK: Property<Cluster> =
     });
 
 /// Every node that is a voter by then counts, also the one that was added.
-pub const GREW: Property<Cluster> = sometimes(
-    "a leader with more voters than at the start tells",
-    |cluster, state| {
+pub const GREW: Property<Cluster> =
+    sometimes("a leader with more voters than at the start tells", |cluster, state| {
         state.nodes.iter().any(|node| {
             matches!(&node.role, Role::Leading(leading)
-                if leading.voters.count() > cluster.voters.count() && leading.told == node.log.end())
+                if leading.voters.count() > cluster.voters.count()
+                    && leading.told == node.log.end())
         })
-    },
-);
+    });
 
 /// The leader could not have told all of its log without the second incarnation of a node.
 pub const READMITTED: Property<Cluster> =

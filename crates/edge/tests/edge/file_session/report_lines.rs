@@ -52,7 +52,8 @@ fn every_report_has_its_line() {
         let body = Replaced { old_id, place: 0, stop, attributed: false, capacity };
         body.about(Subject { id: OrderId(2), price: Price(5), ..base })
     };
-    let (replaced, replaced_stop) = (replaced(None), [0, 6].map(|limit| replaced(Some(Price(limit)))));
+    let replaced_stop = [0, 6].map(|limit| replaced(Some(Price(limit))));
+    let replaced = replaced(None);
     let reject = |subject, reason| Rejected { moved: None }.about(Subject { reason, ..subject });
     let rejected = reject(base, Reason::UnknownOrder);
     let elsewhere = Subject { session: SessionId(2), symbol: SymbolId(0), ..base };
