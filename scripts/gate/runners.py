@@ -15,7 +15,8 @@ def tests(module="", *, release=False, ignored=False, shown=False):
         command += f" {module}::" if module else ""
         command += " --ignored" if ignored else ""
         return command + (" --nocapture" if shown else "")
-    command = f"cargo nextest run --cargo-quiet {profile}"
+    # Neither examples nor benches have tests, and nobody runs them as they are built here.
+    command = f"cargo nextest run --cargo-quiet --lib --bins --tests {profile}"
     if module:
         command += f"-E 'test(/^{module}::/)' "
     if ignored:
