@@ -29,7 +29,9 @@ const LIVES: usize = 4;
 /// Number of uncertain items up to which all their combinations are tried.
 const EXHAUSTIVE_MAX: u32 = 10;
 /// Number of images checked by default.
-const IMAGES: u64 = 12_000;
+const IMAGES: u64 = 4_000;
+/// Number of images among which a fault of the device is found.
+const FAULTY_IMAGES: u64 = 12_000;
 
 #[test]
 fn what_was_promised_survives_every_crash_under_fsync() {
@@ -86,7 +88,7 @@ fn search(durability: Durability) {
 }
 
 fn find(fault: Fault, durability: Durability) {
-    match crash_venues(durability, Some(fault), 1, IMAGES) {
+    match crash_venues(durability, Some(fault), 1, FAULTY_IMAGES) {
         Ok(counts) => panic!("{fault:?} not synced, and nothing is amiss: {counts:?}"),
         Err(found) => println!("{found}"),
     }

@@ -27,7 +27,7 @@ use world::{Counts, World};
 fn whatever_happens_there_is_one_history_and_it_goes_on() {
     let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
     let first: u64 = number("RINGSIDE_SIMULATION_SEED", base_seed());
-    let count: u64 = number("RINGSIDE_SIMULATIONS", 400);
+    let count: u64 = number("RINGSIDE_SIMULATIONS", 200);
     let mut counts = Counts::default();
     for seed in first..first + count {
         let mut world = World::new(seed);
