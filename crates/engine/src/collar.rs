@@ -31,6 +31,8 @@ pub(super) struct Uncross {
     pub clearing: Clearing,
     /// True if the best price of all was beyond the collar.
     pub is_limited: bool,
+    /// True if the auction trades without a collar.
+    pub collar_off: bool,
 }
 
 impl Coming {
@@ -69,12 +71,19 @@ impl Engine {
 
     /// Returns the auction that uncrosses an open symbol once more. Between the parts of an auction
     /// orders may leave that would have traded at its price, so that others stay crossed at the
-    /// prices behind. Where the collar lets nothing trade, the symbol is to be halted.
-    pub(super) fn uncross_left(&self, book: usize, auction: Auction) -> Option<Uncross> {
+    /// prices behind. An auction without a collar is followed by one without. Where the collar lets
+    /// nothing trade, the symbol is to be halted.
+    pub(super) fn uncross_left(
+        &self,
+        book: usize,
+        auction: Auction,
+        collar_off: bool,
+    ) -> Option<Uncross> {
         if !self.books[book].is_open() || !self.is_crossed(book) {
             return None;
         }
-        let uncross = self.uncross_of(book, auction, &self.crossed_interest(book, auction), false);
+        let interest = self.crossed_interest(book, auction);
+        let uncross = self.uncross_of(book, auction, &interest, collar_off);
         (uncross.clearing.price > 0 || uncross.is_limited).then_some(uncross)
     }
 
@@ -85,11 +94,11 @@ impl Engine {
             clearing.matched > 0 && is_beyond && !collar_off
         });
         match beyond {
-            None => Uncross { auction, clearing, is_limited: false },
+            None => Uncross { auction, clearing, is_limited: false, collar_off },
             Some(collar) => {
                 let reference = self.auction_reference(book, collar);
                 let clearing = call.clearing(collar, reference);
-                Uncross { auction, clearing, is_limited: true }
+                Uncross { auction, clearing, is_limited: true, collar_off }
             }
         }
     }

@@ -26,8 +26,9 @@ const _: () = assert!(WORK_MAX == MatchNumber::TRADES_MAX);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Trades of an auction at its price; a price of 0 is that of an auction without trades. A
-    /// command before may have made some of them. A collar may have limited the price.
-    Cross { auction: Auction, price: i64, has_traded: bool, is_limited: bool },
+    /// command before may have made some of them. A collar may have limited the price; or the
+    /// auction, and any other that has to follow at once, trades without a collar.
+    Cross { auction: Auction, price: i64, has_traded: bool, is_limited: bool, collar_off: bool },
     /// Orders beyond the bands. If the symbol opens, the steps below follow.
     Bands { opens: bool },
     /// Turns of the hidden orders with a minimum that are younger than this age.
@@ -46,8 +47,9 @@ pub struct OwedImage {
     pub symbol: u64,
     /// Step: 1 auction, 2 bands, 3 bands of a symbol that opens, 4 minimums, 5 pegs, 6 stops.
     pub step: u64,
-    /// Auction: its code, plus 256 if it has traded, plus 512 if a collar limits its price.
-    /// Minimums: age of the last order that had its turn. Else 0.
+    /// Auction: its code, plus 256 if it has traded, plus 512 if a collar limits its price, plus
+    /// 1024 if it trades without a collar. Minimums: age of the last order that had its turn. Else
+    /// 0.
     pub at: u64,
     /// Price of the auction; else 0.
     pub price: i64,
@@ -56,9 +58,9 @@ pub struct OwedImage {
 impl OwedImage {
     pub(super) fn of(symbol: SymbolId, step: Step) -> Self {
         let (step, at, price) = match step {
-            Step::Cross { auction, price, has_traded, is_limited } => {
-                let flags = u64::from(has_traded) << 8 | u64::from(is_limited) << 9;
-                (1, auction as u64 | flags, price)
+            Step::Cross { auction, price, has_traded, is_limited, collar_off } => {
+                let flags = [has_traded, is_limited, collar_off].map(u64::from);
+                (1, auction as u64 | flags[0] << 8 | flags[1] << 9 | flags[2] << 10, price)
             }
             Step::Bands { opens } => (2 + u64::from(opens), 0, 0),
             Step::Minimums { after } => (4, after, 0),
@@ -76,6 +78,7 @@ impl OwedImage {
                 price: self.price,
                 has_traded: self.at >> 8 & 1 == 1,
                 is_limited: self.at >> 9 & 1 == 1,
+                collar_off: self.at >> 10 & 1 == 1,
             },
             2 | 3 => Step::Bands { opens: self.step == 3 },
             4 => Step::Minimums { after: self.at },
@@ -144,8 +147,8 @@ impl Engine {
                 return self.owe(book, step, traded, sink);
             }
             step = match step {
-                Step::Cross { auction, is_limited, .. } => {
-                    self.end_cross(book, (auction, is_limited), &traded, sink)
+                Step::Cross { auction, is_limited, collar_off, .. } => {
+                    self.end_cross(book, (auction, is_limited, collar_off), &traded, sink)
                 }
                 Step::Bands { opens: true } => Step::Minimums { after: 0 },
                 Step::Minimums { .. } => Step::Pegs,
@@ -160,7 +163,7 @@ impl Engine {
     pub(super) fn begin_cross(
         &mut self,
         book: usize,
-        &Uncross { auction, clearing, is_limited }: &Uncross,
+        &Uncross { auction, clearing, is_limited, collar_off }: &Uncross,
         sink: &mut impl ReportSink,
     ) -> Step {
         let price = clearing.price;
@@ -169,18 +172,18 @@ impl Engine {
             quantity: saturated(clearing.matched),
             ..self.books[book].symbol().into()
         }));
-        Step::Cross { auction, price, has_traded: false, is_limited }
+        Step::Cross { auction, price, has_traded: false, is_limited, collar_off }
     }
 
     /// Ends an auction, or begins another one if orders are left that cross; returns the next step.
     fn end_cross(
         &mut self,
         book: usize,
-        (auction, is_limited): (Auction, bool),
+        (auction, is_limited, collar_off): (Auction, bool, bool),
         traded: &Traded,
         sink: &mut impl ReportSink,
     ) -> Step {
-        if !is_limited && let Some(uncross) = self.uncross_left(book, auction) {
+        if !is_limited && let Some(uncross) = self.uncross_left(book, auction, collar_off) {
             return self.begin_cross(book, &uncross, sink);
         }
         let state = self.books[book].state();

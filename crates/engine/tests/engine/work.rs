@@ -428,6 +428,29 @@ fn a_symbol_is_uncrossed_again_if_orders_left_between_the_parts_of_its_auction()
 }
 
 #[test]
+fn an_auction_without_a_collar_has_none_in_its_later_parts() {
+    let mut venue = small();
+    venue.apply(Action::from(SetReference { prior_close: Price(100), last: Price(0) }));
+    let collar = ChangeSymbol { auction_collar_bps: Some(500), ..ChangeSymbol::default() };
+    venue.apply(Action::from(collar));
+    venue.set_state(SymbolState::PreOpen);
+    (1..=5).for_each(|id| _ = venue.enter(id, Side::Sell, 100, 1));
+    venue.enter(6, Side::Buy, 120, 60);
+    venue.enter(7, Side::Buy, 110, 7);
+    venue.apply(Action::from(SetState { state: SymbolState::Open, collar_off: true }));
+    venue.apply(Action::Cancel(Cancel { id: OrderId(6) }));
+    assert!(venue.is_unfinished());
+    venue.restart();
+    // The last price is 120 then: 110 is beyond the collar around it.
+    venue.apply(Action::from(RunTimers));
+    let crossed = venue.reports.iter().find(|report| report.kind == ReportKind::Crossed).unwrap();
+    assert_eq!((crossed.price, crossed.quantity), (Price(110), Quantity(1)));
+    assert_eq!(venue.count(ReportKind::StateChanged), 0);
+    let (bid, offer) = venue.engine.top_of_book(SYMBOL);
+    assert_eq!((bid.unwrap().quantity, offer), (6, None));
+}
+
+#[test]
 fn an_auction_that_a_collar_limits_halts_its_symbol_when_it_has_traded_in_several_commands() {
     let mut venue = Checked::new();
     venue.engine.set_work_max(2);

@@ -201,7 +201,7 @@ impl Naive {
             quantity: Quantity(matched.try_into().unwrap_or(u64::MAX)),
             ..Subject::from(symbol)
         }));
-        let uncross = Uncross { auction, price, has_traded: false, is_limited };
+        let uncross = Uncross { auction, price, has_traded: false, is_limited, has_collar };
         if indication.is_none() {
             self.end_auction(symbol, Some(uncross), None);
         } else if self.cross_all(symbol, uncross) {
@@ -210,7 +210,7 @@ impl Naive {
     }
 
     /// Goes on with an auction. If orders were cancelled since it began, the orders that are left
-    /// may be crossed: then there is another auction.
+    /// may be crossed: then there is another auction, without a collar if the first had none.
     pub(super) fn go_on_uncrossing(&mut self, symbol: SymbolId, uncross: Uncross) {
         let auction = uncross.auction;
         if !self.cross_all(symbol, uncross) {
@@ -219,7 +219,7 @@ impl Naive {
         let can_be_crossed = self.state(symbol) == SymbolState::Open && !uncross.is_limited;
         let is_crossed = can_be_crossed && self.is_crossed(symbol);
         if is_crossed && self.indication(symbol, auction).is_some() {
-            return self.uncross(symbol, auction, true);
+            return self.uncross(symbol, auction, uncross.has_collar);
         }
         let price = self.traded_at.last().copied();
         self.end_auction(symbol, Some(uncross), price);

@@ -49,6 +49,8 @@ pub(super) struct Uncross {
     pub has_traded: bool,
     /// True if the collar has limited the price.
     pub is_limited: bool,
+    /// True if the auction has the symbol's collar, false if the operator has switched it off.
+    pub has_collar: bool,
 }
 
 impl Default for Work {
