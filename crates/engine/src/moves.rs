@@ -115,12 +115,15 @@ impl Engine {
         }
     }
 
+    /// Takes a step of a move, after a traded symbol has caught up with the time of the command.
     pub(super) fn move_symbol(
         &mut self,
-        command: &Command,
+        at: &Sequenced,
         asked: &MoveSymbol,
         sink: &mut impl ReportSink,
     ) {
+        self.catch_up(at, sink);
+        let command = &at.command;
         let taken = match command.verdict {
             Reason::None => self.take_step(command.symbol, asked, sink),
             verdict => Err(verdict),
@@ -144,7 +147,7 @@ impl Engine {
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
         }
-        if self.book_index(symbol).is_some_and(|book| self.books[book].owes()) {
+        if self.book_index(symbol).is_some_and(|book| self.is_busy(book)) {
             return Err(Reason::Busy);
         }
         // Only an open symbol with plain orders can move. Its plan, bands and quote, and special

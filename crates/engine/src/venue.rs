@@ -45,7 +45,7 @@ impl Engine {
             OperatorCommand::CorrectTrade(ref correction) => {
                 correct_trade(asked, correction, sink);
             }
-            OperatorCommand::MoveSymbol(ref step) => self.move_symbol(asked, step, sink),
+            OperatorCommand::MoveSymbol(ref step) => self.move_symbol(at, step, sink),
             OperatorCommand::ImportOrder(ref import) => self.import_order(at, import, sink),
             OperatorCommand::SetReference(ref prices) => self.set_reference(at, prices, sink),
             OperatorCommand::ChangeSymbol(ref change) => self.change_symbol(at, change, sink),

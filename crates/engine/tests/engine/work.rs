@@ -4,8 +4,8 @@
 use ringside_engine::{Engine, Image, TURNS_MAX, WORK_MAX};
 use ringside_model::command::{
     Action, Cancel, ChangeSymbol, Command, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterSpecial, EnterStop, MassCancel, Replace, RunTimers, Sequenced, SetBands, SetQuote,
-    SetReference, SetState, SpecialTerms, TradingDay,
+    EnterSpecial, EnterStop, MassCancel, MoveSymbol, Replace, RunTimers, Sequenced, SetBands,
+    SetQuote, SetReference, SetState, SpecialTerms, TradingDay,
 };
 use ringside_model::domain::*;
 use ringside_model::reason::Reason;
@@ -290,6 +290,23 @@ fn an_order_is_refused_while_something_is_left() {
         }
     }
     assert_eq!(venue.apply(Action::from(replace))[0].reason, Reason::Halted);
+}
+
+#[test]
+fn a_symbol_moves_when_nothing_is_left() {
+    let mut venue = with_stops_left();
+    let halt = Action::from(MoveSymbol {
+        step: MoveStep::Halt,
+        partition: PartitionId(1),
+        version: 0,
+        orders: 0,
+        quantity: Quantity(0),
+    });
+    let last = *venue.apply(halt).last().unwrap();
+    let entered = venue.count(ReportKind::Entered);
+    assert_eq!((last.kind, last.reason, entered), (ReportKind::Rejected, Reason::Busy, 2));
+    let last = *venue.apply(halt).last().unwrap();
+    assert_eq!((last.kind, venue.count(ReportKind::Entered)), (ReportKind::SymbolMoved, 1));
 }
 
 #[test]

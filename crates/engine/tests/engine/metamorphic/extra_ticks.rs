@@ -7,16 +7,17 @@ use ringside_model::command::{Action, Command, OperatorCommand, RunTimers, Seque
 use ringside_model::domain::{Nanos, OrderNumber, SeqNo, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Replaced, Report, ReportKind, TradingDay};
-use ringside_testing::oracle::commands::{EVENTS, Profile, Random, SPECIAL, TINY};
+use ringside_testing::oracle::commands::{EVENTS, MOVING, Profile, Random, SPECIAL, TINY};
 use ringside_testing::oracle::text;
 use std::collections::{BTreeMap, VecDeque};
 
 #[test]
 fn ticks_between_the_commands_change_no_outcome() {
-    // An id is used again on another symbol only where no gateway stands before the engine. Nothing
-    // that is due happens before a step of a move.
-    let alone = |profile| Profile { ids_cross_symbols: false, moves: 0, ..profile };
-    let profiles = [SPECIAL, EVENTS, TINY].map(alone);
+    // An id is used again on another symbol only where no gateway stands before the engine.
+    let alone = |profile| Profile { ids_cross_symbols: false, ..profile };
+    // Few orders: a symbol moves where none is left of a kind that does not move.
+    let moving = Profile { specials: 100, live: 8, symbols: EVENTS.symbols, ..MOVING };
+    let profiles = [SPECIAL, EVENTS, TINY, moving].map(alone);
     check_profiles(&profiles, |session| {
         let session: Vec<Sequenced> =
             session.iter().filter(|c| !is_left_out(&c.command.action)).copied().collect();

@@ -1,5 +1,5 @@
 use super::*;
-use ringside_model::command::{EnterStop, ImportOrder, MoveSymbol};
+use ringside_model::command::{EnterSpecial, EnterStop, ImportOrder, MoveSymbol, SpecialTerms};
 use ringside_model::domain::{MoveStep, PartitionId};
 
 /// Returns a step of symbol 1 from or to partition 1, by version 0 of the table.
@@ -166,6 +166,26 @@ fn orders_that_wait_keep_the_priority_of_an_elected_stop() {
                     "canceled 3#13.1 sell 2@99 moved",
                     "canceled 4#14 sell 1@99 moved",
                 ],
+            ),
+        ],
+        "|",
+    );
+}
+
+#[test]
+fn a_symbol_moves_when_its_orders_that_do_not_move_are_over() {
+    let terms = SpecialTerms { expire: Nanos(50), ..SpecialTerms::NONE };
+    let Action::Enter(order) = buy(1, 5, 100).0.action else { panic!("not an enter") };
+    let order = Enter { tif: TimeInForce::Gtc, ..order };
+    let ends = act(Action::EnterSpecial(EnterSpecial { order, terms }));
+    check(
+        &[
+            (ends, &["accepted 1#11 buy 5@100 open 5"]),
+            (buy(2, 5, 99), &["accepted 2#12 buy 5@99 open 5"]),
+            (step(MoveStep::Halt, 0, 0).at(49), &["rejected 0/0 buy cannot_move"]),
+            (
+                step(MoveStep::Halt, 0, 0).at(50),
+                &["canceled 1#11 buy 5@100 expired", "symbol_moved 0/0 buy 1@0 other 257"],
             ),
         ],
         "|",

@@ -27,7 +27,8 @@ impl Naive {
             | Action::Operator(OperatorCommand::SetShortSale(_))
             | Action::Operator(OperatorCommand::SetReference(_))
             | Action::Operator(OperatorCommand::ChangeSymbol(_))
-            | Action::Operator(OperatorCommand::SetStopWaves(_)) => true,
+            | Action::Operator(OperatorCommand::SetStopWaves(_))
+            | Action::Operator(OperatorCommand::MoveSymbol(_)) => true,
             // A tick and the commands about the whole venue first report how many orders end.
             _ => false,
         };

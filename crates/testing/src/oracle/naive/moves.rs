@@ -65,7 +65,7 @@ impl Naive {
         if !self.symbols.contains_key(&symbol) {
             return Err(Reason::UnknownSymbol);
         }
-        if self.owes(symbol) {
+        if self.work.is_busy {
             return Err(Reason::Busy);
         }
         let is_plain = self.state(symbol) == SymbolState::Open
