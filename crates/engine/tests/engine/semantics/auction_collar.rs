@@ -350,50 +350,80 @@ fn an_extension_draws_another_random_end_and_a_state_that_comes_meanwhile_takes_
     check(&rows, "1:10@120 |");
 }
 
+/// Pauses the symbol for five minutes, with orders that cross beyond its collar of 1 %.
+fn paused<'a>(set: &'a [&'a str]) -> Vec<(Do, &'a [&'a str])> {
+    vec![
+        (reference(100, 0), &["reference_set 0/0 buy 0@100"]),
+        (collar(100, 1), set),
+        (bands(0, 0, 500, 100), &["bands_set 0/0 buy 100@95 other 105"]),
+        (
+            buy(1, 5, 105),
+            &["accepted 1#14 buy 5@105 open 5", "limit_state 0/0 buy 15000000014@105 other 1"],
+        ),
+        (
+            tick_after(15),
+            &[
+                "ticked 0/0 buy",
+                "state_changed 0/0 buy 315000000014@0 other 5 limit_state",
+                "bands_set 0/0 buy 100@95 other 105",
+                "limit_state 0/0 buy 0@105",
+            ],
+        ),
+        (sell(2, 5, 105), &["accepted 2#16 sell 5@105 open 5", "indicative 0/0 buy 5@105 other 3"]),
+    ]
+}
+
+/// Opening of a call that is extended no more.
+const OPENED_AND_HALTED: &[&str] = &[
+    "ticked 0/0 buy",
+    "state_changed 0/0 buy other 3",
+    "crossed 0/0 buy other 3",
+    "state_changed 0/0 buy other 4 collar",
+];
+
 #[test]
 fn the_call_after_a_pause_is_extended_by_a_plan() {
     let set = collar_set(100, 1);
-    check(
-        &[
-            (reference(100, 0), &["reference_set 0/0 buy 0@100"]),
-            (collar(100, 1), &[&set]),
-            (bands(0, 0, 500, 100), &["bands_set 0/0 buy 100@95 other 105"]),
-            (
-                buy(1, 5, 105),
-                &["accepted 1#14 buy 5@105 open 5", "limit_state 0/0 buy 15000000014@105 other 1"],
-            ),
-            (
-                tick_after(15),
-                &[
-                    "ticked 0/0 buy",
-                    "state_changed 0/0 buy 315000000014@0 other 5 limit_state",
-                    "bands_set 0/0 buy 100@95 other 105",
-                    "limit_state 0/0 buy 0@105",
-                ],
-            ),
-            (
-                sell(2, 5, 105),
-                &["accepted 2#16 sell 5@105 open 5", "indicative 0/0 buy 5@105 other 3"],
-            ),
-            (
-                tick_after(300),
-                &[
-                    "ticked 0/0 buy",
-                    "call_extended 0/0 buy 1@0 other 316000000017",
-                    "state_planned 0/0 buy 316000000017@0 other 3",
-                ],
-            ),
-            (tick_after(0), &["ticked 0/0 buy"]),
-            (
-                tick_after(1),
-                &[
-                    "ticked 0/0 buy",
-                    "state_changed 0/0 buy other 3",
-                    "crossed 0/0 buy other 3",
-                    "state_changed 0/0 buy other 4 collar",
-                ],
-            ),
-        ],
-        "1:5@105 | 2:5@105",
-    );
+    let set: &[&str] = &[&set];
+    let mut rows = paused(set);
+    rows.extend([
+        (
+            tick_after(300),
+            &[
+                "ticked 0/0 buy",
+                "call_extended 0/0 buy 1@0 other 316000000017",
+                "state_planned 0/0 buy 316000000017@0 other 3",
+            ] as &[&str],
+        ),
+        (tick_after(0), &["ticked 0/0 buy"]),
+        (tick_after(1), OPENED_AND_HALTED),
+    ]);
+    check(&rows, "1:5@105 | 2:5@105");
+}
+
+#[test]
+fn an_extension_takes_the_place_of_a_plan_and_tells_its_own() {
+    let set = collar_set(100, 1);
+    let set: &[&str] = &[&set];
+    let due = Nanos(315_500_000_000);
+    let plan = PlanState { due, random_ns: 0, seed: 0, state: Halted };
+    let mut rows = paused(set);
+    rows.extend([
+        (
+            act(Action::from(plan)).session(0),
+            &["state_planned 0/0 buy 315500000000@0 other 4"] as &[&str],
+        ),
+        (
+            tick_after(300),
+            &[
+                "ticked 0/0 buy",
+                "call_extended 0/0 buy 1@0 other 316000000018",
+                "state_planned 0/0 buy 316000000018@0 other 3",
+            ],
+        ),
+        // The plan of the operator is due.
+        (tick_after(0).at(due.0), &["ticked 0/0 buy"]),
+        (tick_after(1), OPENED_AND_HALTED),
+    ]);
+    check(&rows, "1:5@105 | 2:5@105");
 }
