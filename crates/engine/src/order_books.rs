@@ -11,7 +11,7 @@ use ringside_model::command::{
 use ringside_model::domain::{Name, Nanos, OrderId, SeqNo, SessionId, Side, SymbolId, Tick};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// Order books of many symbols, with one sequence of commands.
 ///
@@ -27,8 +27,9 @@ pub struct OrderBooks {
     time: Nanos,
     /// Reports of the last command; kept for its capacity.
     reports: Vec<Report>,
-    definitions: BTreeMap<SymbolId, DefineSymbol>,
     symbols: HashMap<Name, SymbolId>,
+    /// Symbol with the highest number.
+    last_symbol: SymbolId,
 }
 
 /// Seqno or time of a command that does not follow the command before.
@@ -63,8 +64,8 @@ impl OrderBooks {
             last: SeqNo(0),
             time: Nanos(0),
             reports: vec![],
-            definitions: BTreeMap::new(),
             symbols: HashMap::new(),
+            last_symbol: SymbolId::NONE,
         }
     }
 
@@ -74,8 +75,7 @@ impl OrderBooks {
         if self.symbols.contains_key(&name) {
             return Err(Reason::DuplicateName);
         }
-        let last = self.definitions.last_key_value().map_or(0, |(symbol, _)| symbol.0);
-        let symbol = SymbolId(last + 1);
+        let symbol = SymbolId(self.last_symbol.0 + 1);
         let definition = Action::from(DefineSymbol::new(name, tick));
         match self.apply(SessionId(0), symbol, definition)[0] {
             Report { kind: ReportKind::Defined, .. } => Ok(symbol),
@@ -138,9 +138,9 @@ impl OrderBooks {
         Name::new(name).and_then(|name| self.symbols.get(&name).copied())
     }
 
-    /// Returns name, tick and lot of a symbol.
+    /// Returns the present name, tick and lot of a symbol.
     pub fn definition(&self, symbol: SymbolId) -> Option<&DefineSymbol> {
-        self.definitions.get(&symbol)
+        self.engine.book_even_away(symbol).map(|book| self.engine.definition(book))
     }
 
     /// Returns the seqno of the last command; 0 before the first one.
@@ -160,7 +160,7 @@ impl OrderBooks {
         if let Action::Definition(Definition::Symbol(definition)) = at.command.action
             && self.reports[0].kind == ReportKind::Defined
         {
-            self.definitions.insert(at.command.symbol, definition);
+            self.last_symbol = self.last_symbol.max(at.command.symbol);
             self.symbols.entry(definition.name).or_insert(at.command.symbol);
         }
         &self.reports

@@ -290,7 +290,7 @@ impl Engine {
     }
 
     /// Returns the present definition of a symbol.
-    fn definition(&self, book: usize) -> &DefineSymbol {
+    pub(super) fn definition(&self, book: usize) -> &DefineSymbol {
         match &self.definitions[self.books[book].definition()].action {
             Action::Definition(Definition::Symbol(definition)) => definition,
             _ => unreachable!("a book knows the place of its definition"),

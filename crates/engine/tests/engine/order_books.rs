@@ -1,7 +1,7 @@
 //! Facade for other programs: exact answers, and the input that it rejects.
 
 use ringside_engine::model::command::{
-    Display, EnterIceberg, EnterSpecial, PlanState, Replace, RunTimers, SpecialTerms,
+    ChangeSymbol, Display, EnterIceberg, EnterSpecial, PlanState, Replace, RunTimers, SpecialTerms,
 };
 use ringside_engine::model::domain::{Name, OrderNumber, SymbolState};
 use ringside_engine::{
@@ -129,6 +129,19 @@ fn official_time_never_falls() {
     assert_eq!(depth(&books, Side::Buy, 1), []);
     let early = books.apply_sequenced(sequenced(6, 199, Action::from(RunTimers)));
     assert_eq!(early, Err(OutOfOrder::Time { given: Nanos(199), official: Nanos(200) }));
+}
+
+#[test]
+fn the_definition_of_a_symbol_is_the_present_one() {
+    let (mut books, aapl) = books();
+    assert_eq!(books.definition(aapl).map(|definition| definition.tick), Some(cent()));
+    let (tick, lot) = (Tick::parse("0.05").unwrap(), Quantity(10));
+    let change = ChangeSymbol { tick: Some(tick), lot: Some(lot), ..ChangeSymbol::default() };
+    books.apply(SessionId(0), aapl, Action::from(change));
+    let changed = books.definition(aapl).unwrap();
+    assert_eq!((changed.tick, changed.lot, changed.name.as_str()), (tick, lot, "AAPL"));
+    assert_eq!(books.definition(SymbolId(2)), None);
+    assert_eq!(books.define("MSFT", cent()), Ok(SymbolId(2)));
 }
 
 #[test]
