@@ -4,15 +4,16 @@ use ringside_core::registry::directory::Directory;
 use ringside_edge::gateway::order_entry::{Ignored, Requester, translate};
 use ringside_edge::gateway::queue::Inbound;
 use ringside_model::command::{
-    Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterSpecial, MassCancel, Modify, NamedSpecialTerms, NamedTerms, Reduce, Replace, ReplaceTerms,
-    SetOrderEntry, SpecialTerms,
+    Action, Cancel, ChangeSymbol, Command, DefineFirm, DefineSession, DefineSymbol, Display, Enter,
+    EnterIceberg, EnterSpecial, MassCancel, Modify, NamedSpecialTerms, NamedTerms, Reduce, Replace,
+    ReplaceTerms, SetOrderEntry, SpecialTerms,
 };
 use ringside_model::domain::{
     Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, Role,
     SelfTrade, SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use ringside_model::reason::Reason;
+use ringside_model::report::{AuctionLimits, SymbolChanged};
 use ringside_wire::ouch::inbound::{
     self, AccountQuery, CancelOrder, DisableOrderEntry, EnableOrderEntry, EnterOrder, ModifyOrder,
     ReplaceOrder,
@@ -205,6 +206,44 @@ fn fields_of_an_order_are_translated() {
     (message.symbol, message.price) = (padded("FINE").unwrap(), 10_005.into());
     let (verdict, symbol, enter) = entered(&with_tags(&message, &[]));
     assert_eq!((verdict, symbol, enter.price), (Reason::None, FINE, Price(2_001)));
+}
+
+#[test]
+fn prices_are_busy_until_the_change_of_their_tick_is_answered() {
+    let directory = with_order();
+    let requests = [with_tags(&enter(), &[]), with_tags(&replace(), &[])];
+    let read = || {
+        requests.each_ref().map(|request| {
+            let Inbound { command, .. } = run(request, &sender(), &directory).unwrap();
+            let price = match command.action {
+                Action::Enter(enter) => enter.price,
+                Action::Replace(replace) => replace.price,
+                other => panic!("{other:?}"),
+            };
+            (command.verdict, price)
+        })
+    };
+    let [entered, replaced] = [Price(18_705), Price(18_706)];
+    assert_eq!(read(), [entered, replaced].map(|price| (Reason::None, price)));
+    let tick = Tick::parse("0.02").unwrap();
+    let action = Action::from(ChangeSymbol { tick: Some(tick), ..ChangeSymbol::default() });
+    let (session, verdict) = (SessionId(0), Reason::None);
+    directory.names().ask(&Command { session, symbol: AAPL, verdict, action });
+    // The old and the new tick are possible: no price is read.
+    assert_eq!(read(), [(Reason::Busy, Price(0)); 2]);
+    let other = EnterOrder { symbol: padded("FINE").unwrap(), ..enter() };
+    let Inbound { command, .. } = run(&with_tags(&other, &[]), &sender(), &directory).unwrap();
+    assert_eq!(command.verdict, Reason::None, "the change is about another symbol");
+    let changed = SymbolChanged {
+        tick_mantissa: tick.mantissa,
+        tick_scale: tick.scale,
+        lot: Quantity(1),
+        collar_bps: 0,
+        auction: AuctionLimits::default(),
+        extension: Nanos(0),
+    };
+    directory.names().learn(&changed.about(AAPL));
+    assert_eq!(read(), [(Reason::OffTick, Price(0)), (Reason::None, Price(9_353))]);
 }
 
 #[test]
