@@ -68,7 +68,8 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
         let end = probe.seqno;
         return Err(CliError::Failure(format!("the journal ends at seqno {end}, before {until}")));
     }
-    let live: usize = replayed.shards.iter().map(|shard| shard.engine().live_orders()).sum();
+    let live: usize =
+        replayed.shards.iter().map(|shard| shard.engine().live_orders_at(replayed.time())).sum();
     let summary = serde_json::json!({
         "schema_version": SCHEMA_VERSION,
         "from_seqno": from,

@@ -185,7 +185,7 @@ fn questions_without_an_answer_say_so() {
 }
 
 #[test]
-fn a_book_has_no_orders_that_are_over() {
+fn a_book_and_the_counts_of_orders_have_none_that_are_over() {
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("journal");
     let gtt = |id: u64, end: u64| {
@@ -207,7 +207,12 @@ fn a_book_has_no_orders_that_are_over() {
         |qty: &str, orders| serde_json::json!([{ "price": "10.00", "qty": qty, "orders": orders }]);
     assert_eq!(offers(&["--at", "4"]), level("10", 2));
     assert_eq!(offers(&[]), level("5", 1), "the first one is over");
-    assert!(run(&["snapshot", "--journal", journal]).status.success());
+    let count = |command: &str, field: &str| -> serde_json::Value {
+        let told = run(&[command, "--json", "--journal", journal]);
+        serde_json::from_slice::<serde_json::Value>(&told.stdout).unwrap()[field].take()
+    };
+    assert_eq!(count("replay", "live_orders"), 1);
+    assert_eq!(count("snapshot", "orders"), 1);
     assert_eq!(offers(&[]), level("5", 1), "from a snapshot");
 }
 

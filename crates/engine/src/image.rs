@@ -16,7 +16,7 @@ use super::{Engine, Shard};
 use ringside_model::command::{
     Action, Command, DefineFirm, Definition, Display, OperatorCommand, SpecialTerms,
 };
-use ringside_model::domain::{FirmId, MoveStep, Price, Side, SymbolId};
+use ringside_model::domain::{FirmId, MoveStep, Nanos, Price, Side, SymbolId};
 use std::collections::BTreeSet;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -268,6 +268,12 @@ impl Image {
             settings: part(&self.settings, shard),
             owed: part(&self.owed, shard),
         }
+    }
+
+    /// Returns the number of orders whose end has not come by an official time.
+    pub fn live_orders_at(&self, now: Nanos) -> usize {
+        let is_over = |row: &&TermsImage| (1..=now.0).contains(&row.terms.expire.0);
+        self.orders.len() - self.terms.iter().filter(is_over).count()
     }
 
     /// Iterates over the orders with their firms. The flag is true if the session knows of the

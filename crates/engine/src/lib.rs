@@ -259,7 +259,8 @@ impl Engine {
         self.books_hash.wrapping_add(self.tables.hash())
     }
 
-    /// Returns the number of live orders.
+    /// Returns the number of live orders. Those whose end has come count until the next command of
+    /// their symbol ends them.
     pub fn live_orders(&self) -> usize {
         self.orders.live()
     }

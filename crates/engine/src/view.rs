@@ -112,6 +112,12 @@ impl Engine {
         self.planned_times().chain(self.expiries.times()).chain(of_bands).chain(owed).collect()
     }
 
+    /// Returns the number of live orders whose end has not come by an official time.
+    pub fn live_orders_at(&self, now: Nanos) -> usize {
+        let are_over = self.expiries.keys().filter(|&&(_, end, _)| end <= now).count();
+        self.live_orders() - are_over
+    }
+
     /// Finds a live order by the id that its session gave it.
     pub fn order(&self, session: SessionId, id: OrderId) -> Option<OrderView> {
         let slot = self.orders.find(self.orders.bucket(session, id), session, id);

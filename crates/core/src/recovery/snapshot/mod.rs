@@ -159,7 +159,7 @@ impl Snapshot {
         let entry =
             Entry { path: path.clone(), seqno: self.place.seqno, state: self.state_hash(), crc };
         manifest::commit(dir, listing, entry)?;
-        let (orders, state) = (self.image.orders.len(), self.state_hash());
+        let (orders, state) = (self.image.live_orders_at(self.place.time), self.state_hash());
         Ok(StoredSnapshot { path, bytes, seqno: self.place.seqno, orders, state, load })
     }
 
