@@ -12,7 +12,7 @@ use super::restore::{ImageError, check_places};
 use super::stops::Traded;
 use super::work::Step;
 use ringside_model::command::{Action, Sequenced, SetBands};
-use ringside_model::domain::{AtBand, Nanos, OrderId, Price, Side, SymbolId, SymbolState};
+use ringside_model::domain::{AtBand, Nanos, Price, Side, SymbolId, SymbolState};
 use ringside_model::reason::Reason;
 use ringside_model::report::{self, BandsSet, ReportSink, StateChanged, Subject};
 use ringside_planted::{Bug, planted};
@@ -137,7 +137,7 @@ impl Engine {
         let Some(book) = self.book_to_change(at, sink) else { return };
         let bands = match Bands::of(asked, self.books[book].reference()) {
             Ok(bands) => bands,
-            Err(reason) => return super::reject(command, OrderId(0), Side::Buy, reason, sink),
+            Err(reason) => return super::reject_operator(command, reason, sink),
         };
         self.change_market(book, |market| market.bands = bands);
         self.tell_bands(book, sink);

@@ -11,9 +11,9 @@ use super::collar::Coming;
 use super::orders::{Order, Slot};
 use super::side_tables::Row;
 use super::stops::Traded;
-use super::{Engine, reject};
+use super::{Engine, reject_operator};
 use ringside_model::command::{Action, Command, PlanState, Sequenced};
-use ringside_model::domain::{Nanos, OrderId, OrderNumber, Side, SymbolId};
+use ringside_model::domain::{Nanos, OrderNumber, SymbolId};
 use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{ReportSink, StatePlanned, Ticked};
@@ -117,7 +117,7 @@ impl Engine {
         if let Err(reason) = self.may_begin(plan.state)
             && plan.is_one()
         {
-            return reject(&at.command, OrderId(0), Side::Buy, reason, sink);
+            return reject_operator(&at.command, reason, sink);
         }
         self.tables.plans.remove(symbol);
         let mut planned = StatePlanned { state: None, at: Nanos(0) };

@@ -625,6 +625,12 @@ fn reject(command: &Command, id: OrderId, side: Side, reason: Reason, sink: &mut
     sink.report(Rejected { moved: None }.about(request(command, id, side, reason)));
 }
 
+/// Rejects a command that names no order of a session.
+#[cold]
+fn reject_operator(command: &Command, reason: Reason, sink: &mut impl ReportSink) {
+    reject(command, OrderId(0), Side::Buy, reason, sink);
+}
+
 /// Returns the fields of a reject.
 fn request(command: &Command, id: OrderId, side: Side, reason: Reason) -> Subject {
     Subject { reason, side, id, ..Subject::from(command) }

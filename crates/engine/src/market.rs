@@ -137,7 +137,7 @@ impl Engine {
         let command = &at.command;
         let Some(book) = self.book_to_change(at, sink) else { return };
         if bid.0 < 0 || offer.0 < 0 {
-            return super::reject(command, OrderId(0), Side::Buy, Reason::InvalidPrice, sink);
+            return super::reject_operator(command, Reason::InvalidPrice, sink);
         }
         self.change_market(book, |market| {
             market.quote = Quote { bid: bid.0, offer: offer.0 };
@@ -157,7 +157,7 @@ impl Engine {
         self.catch_up(at, sink);
         let book = self.book_of(&at.command, sink)?;
         if let Err(reason) = self.check_busy(book) {
-            super::reject(&at.command, OrderId(0), Side::Buy, reason, sink);
+            super::reject_operator(&at.command, reason, sink);
             return None;
         }
         Some(book)
@@ -171,7 +171,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) -> Option<usize> {
         if command.verdict != Reason::None {
-            super::reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+            super::reject_operator(command, command.verdict, sink);
             return None;
         }
         let book = self.book_index(command.symbol);

@@ -8,11 +8,11 @@
 use super::short_sale::RESTRICTED_DAYS;
 use super::side_tables::Row;
 use super::stops::WAVES_MAX;
-use super::{Engine, reject};
+use super::{Engine, reject_operator};
 use ringside_model::command::{
     Action, ChangeSymbol, DefineSymbol, Definition, Sequenced, SetReference, SetStopWaves,
 };
-use ringside_model::domain::{Nanos, OrderId, Price, Side, SymbolId, Tick};
+use ringside_model::domain::{Nanos, Price, SymbolId, Tick};
 use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{
@@ -147,7 +147,7 @@ impl Engine {
         let is_valid =
             prior_close.0 >= 0 && last.0 >= 0 && (prior_close, last) != Default::default();
         if !is_valid {
-            return reject(&at.command, OrderId(0), Side::Buy, Reason::InvalidDefinition, sink);
+            return reject_operator(&at.command, Reason::InvalidDefinition, sink);
         }
         if prior_close.0 != 0 {
             self.redefine(book, |definition| definition.reference = prior_close);
@@ -171,7 +171,7 @@ impl Engine {
         let Some(book) = self.book_to_change(at, sink) else { return };
         let changed = match self.changed(book, asked) {
             Ok(changed) => changed,
-            Err(reason) => return reject(&at.command, OrderId(0), Side::Buy, reason, sink),
+            Err(reason) => return reject_operator(&at.command, reason, sink),
         };
         let (definition, settings) = changed;
         let before = *self.definition(book);
@@ -244,7 +244,7 @@ impl Engine {
             return;
         }
         if waves_max == 0 {
-            return reject(&at.command, OrderId(0), Side::Buy, Reason::InvalidDefinition, sink);
+            return reject_operator(&at.command, Reason::InvalidDefinition, sink);
         }
         let symbol = at.command.symbol;
         self.change_settings(symbol, |settings| settings.waves_max = waves_max);

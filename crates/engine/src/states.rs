@@ -7,7 +7,7 @@ use super::matching::describe;
 use super::orders::{Bucket, NIL, Order, Slot};
 use super::stops::Traded;
 use super::work::Step;
-use super::{Engine, reject};
+use super::{Engine, reject_operator};
 use ringside_model::command::{Action, Command, OperatorCommand, Sequenced, SetState};
 use ringside_model::domain::{
     Auction, Nanos, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
@@ -58,7 +58,7 @@ impl Engine {
     ) {
         let Some(book) = self.book_to_change(at, sink) else { return };
         if let Err(reason) = self.may_begin(state) {
-            return reject(&at.command, OrderId(0), Side::Buy, reason, sink);
+            return reject_operator(&at.command, reason, sink);
         }
         self.tables.plans.remove(at.command.symbol);
         self.enter_state(at, book, &Coming { collar_off, ..Coming::of(state) }, sink);

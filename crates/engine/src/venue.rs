@@ -4,7 +4,7 @@ use super::book::Book;
 use super::orders::{Order, Slot};
 use super::settings::has_units;
 use super::short_sale::ShortSale;
-use super::{Engine, SYMBOL_MAX, reject};
+use super::{Engine, SYMBOL_MAX, reject, reject_operator};
 use ringside_model::command::{
     AccountQuery, BreakTrade, Command, CorrectTrade, DefineFirm, DefineSession, DefineSymbol,
     Definition, MassCancel, OperatorCommand, Sequenced, SetDurability, SetOrderEntry, SetShortSale,
@@ -75,7 +75,7 @@ impl Engine {
             | Definition::Firm(DefineFirm { firm, .. }) => firm,
         };
         match self.define(command, definition) {
-            Err(reason) => reject(command, OrderId(0), Side::Buy, reason, sink),
+            Err(reason) => reject_operator(command, reason, sink),
             Ok(()) => sink.report(Defined { firm }.about(command)),
         }
     }
@@ -233,7 +233,7 @@ impl Engine {
     /// Begins or ends the trading day.
     fn trading_day(&mut self, at: &Sequenced, event: DayEvent, sink: &mut impl ReportSink) {
         if at.command.verdict != Reason::None {
-            return reject(&at.command, OrderId(0), Side::Buy, at.command.verdict, sink);
+            return reject_operator(&at.command, at.command.verdict, sink);
         }
         match event {
             DayEvent::Start => self.start_day(at, sink),
@@ -346,7 +346,7 @@ fn answer(command: &Command, id: OrderId, body: impl Into<Body>, sink: &mut impl
 /// Reports a broken trade to both sides. Their orders stay as they are.
 fn break_trade(command: &Command, trade: &BreakTrade, sink: &mut impl ReportSink) {
     if command.verdict != Reason::None {
-        return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+        return reject_operator(command, command.verdict, sink);
     }
     for side in &trade.sides() {
         let TradeSide { id, session, .. } = *side;
@@ -358,7 +358,7 @@ fn break_trade(command: &Command, trade: &BreakTrade, sink: &mut impl ReportSink
 /// Reports the corrected terms of a trade to both sides.
 fn correct_trade(command: &Command, correction: &CorrectTrade, sink: &mut impl ReportSink) {
     if command.verdict != Reason::None {
-        return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+        return reject_operator(command, command.verdict, sink);
     }
     let CorrectTrade { trade, price, quantity } = *correction;
     for side in &trade.sides() {
