@@ -9,7 +9,7 @@ use ringside_core::json_reports::JsonReports;
 use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::replay;
 use ringside_core::registry::directory::Directory;
-use ringside_model::command::{self, Command};
+use ringside_model::command::Command;
 use ringside_model::domain::{MatchNumber, OrderId, OrderNumber, SeqNo, SessionId};
 use ringside_model::frame::FrameKind;
 use ringside_model::report::{
@@ -361,11 +361,7 @@ impl Causes {
                 let fields = command_fields(&decode(&frame)?, &causes.names);
                 causes.commands.insert(frame.header.seqno, (kind, fields));
             }
-            if command::is_definition(kind) || kind == FrameKind::ChangeSymbol {
-                let at = decode(&frame)?;
-                causes.names.observe(&at.command);
-                units.pass(&at, &causes.names)?;
-            }
+            units.observe_definition(&frame, &mut causes.names)?;
         }
         Ok(causes)
     }

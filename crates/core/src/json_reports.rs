@@ -342,10 +342,7 @@ impl JsonLine<'_> {
     }
 
     fn settings(&mut self, changed: &SymbolChanged) {
-        self.key("tick");
-        self.raw("\"");
-        self.raw(&changed.tick().decimal(Price(1)));
-        self.raw("\"");
+        self.word("tick", &changed.tick().decimal(Price(1)));
         self.number("auction_collar_bps", changed.auction.collar_bps.into());
         self.number("extension_ms", changed.extension.0 / 1_000_000);
         self.number("extensions", changed.auction.extensions.into());

@@ -68,8 +68,8 @@ fn named(value: field::Value, symbol: SymbolId, names: &Names) -> Option<Value> 
 
 /// Returns true if the gateway of a file session would give the command the verdict that it has.
 /// A change of an order gets `too_late` if its order is not live, and none if it names an unknown
-/// order. An import without a price has a verdict in a file. The cause of a mass cancel
-/// is a field of its line; a line without a symbol would cancel orders of all symbols.
+/// order. An import without a price has a verdict in a file. The cause of a mass cancel is a field
+/// of its line; a line without a symbol would cancel orders of all symbols.
 fn is_usual(command: &Command, directory: &Directory) -> bool {
     let Command { session, symbol, verdict, .. } = *command;
     let is_none = verdict == Reason::None;

@@ -8,7 +8,7 @@ use crate::config::Config;
 use clap::Args;
 use ringside_core::registry::directory::Directory;
 use ringside_journal::{Position, Reader, Tail};
-use ringside_model::command::{self, ClientFields, Sequenced};
+use ringside_model::command::{ClientFields, Sequenced};
 use ringside_model::frame::{Frame, FrameKind};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,8 @@ pub(super) fn run(args: &DiffArgs, config: &Config) -> Result<(), CliError> {
                 if !is_same(&a.frame, &b.frame, args.bytes)? {
                     break Outcome::Differ(Box::new([a, b]));
                 }
-                learn(&mut names, &mut units, &a.frame)?;
+                // Up to the first difference a name means the same in both journals.
+                units.observe_definition(&a.frame, &mut names)?;
                 equal += 1;
             }
         }
@@ -128,19 +129,6 @@ fn is_same(a: &Frame, b: &Frame, bytes: bool) -> Result<bool, CliError> {
         return Ok(a.bytes() == b.bytes());
     }
     Ok(decode(a)? == decode(b)? && ClientFields::of(a) == ClientFields::of(b))
-}
-
-/// Learns a definition or new units. Up to the first difference a name means the same in both
-/// journals.
-fn learn(names: &mut Directory, units: &mut UnitChanges, frame: &Frame) -> Result<(), CliError> {
-    let changes = |kind| command::is_definition(kind) || kind == FrameKind::ChangeSymbol;
-    if frame.kind().is_some_and(changes)
-        && let Some(at) = Sequenced::decode(frame)
-    {
-        names.observe(&at.command);
-        units.pass(&at, names)?;
-    }
-    Ok(())
 }
 
 /// Returns the config for the journal in a folder.

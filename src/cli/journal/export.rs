@@ -93,8 +93,7 @@ fn commands(
         brought = at.command.kills();
         // Ids are learned, too: an id may come again over the network, and the verdict of a file
         // session depends on that.
-        names.observe(&at.command);
-        units.pass(&at, &names)?;
+        units.observe(&at, &mut names)?;
     }
     Ok(())
 }

@@ -6,13 +6,14 @@ use crate::config::Config;
 use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::replay;
 use ringside_core::registry::directory::Directory;
-use ringside_model::command::{Action, OperatorCommand, Sequenced};
+use ringside_model::command::{self, Action, OperatorCommand, Sequenced};
 use ringside_model::domain::SymbolId;
+use ringside_model::frame::{Frame, FrameKind};
 use ringside_model::report::{Body, Published, SymbolChanged};
 use std::collections::BTreeMap;
 
 /// Accepted changes of symbols by seqno.
-pub(crate) type Accepted = BTreeMap<u64, (SymbolId, SymbolChanged)>;
+type Accepted = BTreeMap<u64, (SymbolId, SymbolChanged)>;
 
 /// Changes of symbols in a journal. The journal holds what was asked for; a replay, made when the
 /// first such command comes, tells what was accepted.
@@ -27,8 +28,29 @@ impl<'a> UnitChanges<'a> {
         UnitChanges { config, accepted: None }
     }
 
+    /// Observes a command: names, ids of orders, and units.
+    pub(crate) fn observe(
+        &mut self,
+        at: &Sequenced,
+        names: &mut Directory,
+    ) -> Result<(), CliError> {
+        names.observe(&at.command);
+        self.take_over(at, names)
+    }
+
+    /// Observes a command that defines a name or changes units; ids of orders stay unknown.
+    pub(crate) fn observe_definition(
+        &mut self,
+        frame: &Frame,
+        names: &mut Directory,
+    ) -> Result<(), CliError> {
+        let defines = |kind| command::is_definition(kind) || kind == FrameKind::ChangeSymbol;
+        let at = frame.kind().filter(|&kind| defines(kind)).and_then(|_| Sequenced::decode(frame));
+        at.map_or(Ok(()), |at| self.observe(&at, names))
+    }
+
     /// Takes over the units of a symbol if the command changes them.
-    pub(crate) fn pass(&mut self, at: &Sequenced, names: &Directory) -> Result<(), CliError> {
+    fn take_over(&mut self, at: &Sequenced, names: &Directory) -> Result<(), CliError> {
         if !matches!(at.command.action, Action::Operator(OperatorCommand::ChangeSymbol(_))) {
             return Ok(());
         }

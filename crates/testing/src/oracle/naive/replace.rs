@@ -45,8 +45,8 @@ impl Naive {
         self.elect(old.symbol);
     }
 
-    /// Returns the order that a replace is about, or the reason to reject the replace, which
-    /// leaves the order as it is.
+    /// Returns the order that a replace is about, or the reason to reject the replace. A rejected
+    /// replace leaves the order as it is.
     fn find_replaceable(&self, command: &Command, asked: &Replace) -> Result<Order, Reason> {
         let &Replace { id, new_id, .. } = asked;
         // The orders of a symbol that is not traded here are unknown here.
