@@ -56,6 +56,17 @@ impl Row for ReachedPlace {
 /// Session and id of the reached stops that wait, by symbol and place in the queue.
 pub(super) type Queue = BTreeMap<(SymbolId, u64), (SessionId, OrderId)>;
 
+/// Stops that enter before the next wave begins.
+#[derive(Clone, Copy)]
+enum Wave {
+    /// Stop that has just entered, and that the last price has reached.
+    Entered(Slot),
+    /// Stops that were reached earlier and wait.
+    Queue,
+    /// Stops that trades at prices of this span reach.
+    Reached(Option<(i64, i64)>),
+}
+
 /// Trades of a command so far.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Traded {
@@ -157,29 +168,20 @@ impl Engine {
         (order, stop): (Order, i64),
         sink: &mut impl ReportSink,
     ) {
-        let (symbol, last) = (SymbolId(order.symbol), self.books[book].last());
+        let last = self.books[book].last();
         let is_reached = if order.attributes.is_buy() { last >= stop } else { last <= stop };
         if last == 0 || !is_reached || planted(Bug::StopsNotElected) {
             return;
         }
         let (session, id) = (SessionId(order.session), OrderId(order.id));
         let slot = self.orders.find(self.orders.bucket(session, id), session, id);
+        if !self.books[book].is_open() {
+            return self.queue_reached(slot, sink);
+        }
         let mut traded = self.done;
-        let has_wave = traded.waves < self.settings(symbol).waves_max;
-        if !self.books[book].is_open() || !has_wave {
-            self.queue_reached(slot, sink);
-            if self.books[book].is_open() {
-                self.halt_cascade(book, sink);
-            }
-            return;
+        if self.elect_wave(at, book, Wave::Entered(slot), &mut traded, sink) {
+            self.elect(at, book, traded, sink);
         }
-        if !self.has_work(&traded) {
-            self.queue_reached(slot, sink);
-            return self.owe(book, Step::Stops, traded, sink);
-        }
-        traded.waves += 1;
-        self.enter_elected(at, book, slot, &mut traded, sink);
-        self.elect(at, book, traded, sink);
     }
 
     /// Elects stops in waves. The stops that were reached earlier and wait are the first wave; the
@@ -204,31 +206,72 @@ impl Engine {
             self.done = traded.so_far();
             return;
         }
-        loop {
-            let is_queue = self.next_in_queue(symbol).is_some();
-            let span = if is_queue { None } else { traded.span.take() };
-            if !is_queue && self.first_reached(symbol, span).is_none() {
-                break;
-            }
-            if traded.waves >= self.settings(symbol).waves_max {
-                self.reach(symbol, span, sink);
-                self.halt_cascade(book, sink);
-                break;
-            }
-            traded.waves += 1;
-            let next = |engine: &Engine| match is_queue {
-                true => engine.next_in_queue(symbol),
-                false => engine.first_reached(symbol, span),
-            };
-            while let Some(slot) = next(self) {
-                if !self.has_work(&traded) {
-                    self.reach(symbol, span, sink);
-                    return self.owe(book, Step::Stops, traded, sink);
-                }
-                self.enter_elected(at, book, slot, &mut traded, sink);
+        while let Some(wave) = self.next_wave(symbol, &mut traded) {
+            if !self.elect_wave(at, book, wave, &mut traded, sink) {
+                return;
             }
         }
         self.done = traded.so_far();
+    }
+
+    /// Returns the next wave; the trades so far become those of the wave before it.
+    fn next_wave(&self, symbol: SymbolId, traded: &mut Traded) -> Option<Wave> {
+        if self.has_queue(symbol) {
+            return Some(Wave::Queue);
+        }
+        let span = traded.span.take();
+        self.first_reached(symbol, span).map(|_| Wave::Reached(span))
+    }
+
+    /// Elects the stops of a wave. Returns false if the command elects no more: the wave is one too
+    /// many, which halts the symbol, or the command may do no more. Then the stops that are left
+    /// wait.
+    fn elect_wave(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        wave: Wave,
+        traded: &mut Traded,
+        sink: &mut impl ReportSink,
+    ) -> bool {
+        let symbol = self.books[book].symbol();
+        if traded.waves >= self.settings(symbol).waves_max {
+            self.postpone(symbol, wave, sink);
+            self.halt_cascade(book, sink);
+            self.done = traded.so_far();
+            return false;
+        }
+        traded.waves += 1;
+        while let Some(slot) = self.next_of(symbol, wave) {
+            if !self.has_work(traded) {
+                self.postpone(symbol, wave, sink);
+                self.owe(book, Step::Stops, *traded, sink);
+                return false;
+            }
+            self.enter_elected(at, book, slot, traded, sink);
+            if let Wave::Entered(_) = wave {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Returns the next stop of a wave.
+    fn next_of(&self, symbol: SymbolId, wave: Wave) -> Option<Slot> {
+        match wave {
+            Wave::Entered(slot) => Some(slot),
+            Wave::Queue => self.next_in_queue(symbol),
+            Wave::Reached(span) => self.first_reached(symbol, span),
+        }
+    }
+
+    /// Puts the stops that are left of a wave into the queue of their symbol.
+    fn postpone(&mut self, symbol: SymbolId, wave: Wave, sink: &mut impl ReportSink) {
+        match wave {
+            Wave::Entered(slot) => self.queue_reached(slot, sink),
+            Wave::Queue => {}
+            Wave::Reached(span) => self.reach(symbol, span, sink),
+        }
     }
 
     /// Returns the stop that trades at prices of this span reach first.
