@@ -174,11 +174,11 @@ impl Engine {
             Err(reason) => return reject_operator(&at.command, reason, sink),
         };
         let (definition, settings) = changed;
-        let before = *self.definition(book);
+        let before = self.definition(book).tick;
         self.redefine(book, |present| *present = definition);
         self.change_settings(at.command.symbol, |present| *present = settings);
-        if definition.tick != before.tick {
-            self.convert_prices(book, before.tick, definition.tick);
+        if definition.tick != before {
+            self.convert_prices(book, before, definition.tick);
         }
         let DefineSymbol { tick, lot, collar_bps, .. } = definition;
         let Settings { auction, extension, .. } = settings;
@@ -198,28 +198,30 @@ impl Engine {
             return Err(Reason::InUse);
         }
         let before = *self.definition(book);
-        let definition = DefineSymbol {
+        let mut definition = DefineSymbol {
             tick: asked.tick.unwrap_or(before.tick),
             lot: asked.lot.unwrap_or(before.lot),
             collar_bps: asked.collar_bps.unwrap_or(before.collar_bps),
             ..before
         };
-        let before = self.settings(self.books[book].symbol());
-        let AuctionLimits { collar_bps, extensions } = before.auction;
+        let former = self.settings(self.books[book].symbol());
+        let AuctionLimits { collar_bps, extensions } = former.auction;
         let auction = AuctionLimits {
             collar_bps: asked.auction_collar_bps.unwrap_or(collar_bps),
             extensions: asked.extensions.unwrap_or(extensions),
         };
-        let extension = asked.extension.unwrap_or(before.extension);
-        let settings = Settings { auction, extension, ..before };
-        let are_valid = has_units(&definition) && settings.are_valid();
-        if are_valid { Ok((definition, settings)) } else { Err(Reason::InvalidDefinition) }
+        let extension = asked.extension.unwrap_or(former.extension);
+        let settings = Settings { auction, extension, ..former };
+        if !has_units(&definition) || !settings.are_valid() {
+            return Err(Reason::InvalidDefinition);
+        }
+        definition.reference = before.tick.nearest(before.reference, definition.tick);
+        Ok((definition, settings))
     }
 
-    /// Converts the prices that a symbol without orders keeps.
+    /// Converts the prices that a symbol without orders keeps beside its definition.
     fn convert_prices(&mut self, book: usize, before: Tick, now: Tick) {
         let convert = |price: &mut i64| *price = before.nearest(Price(*price), now).0;
-        self.redefine(book, |definition| convert(&mut definition.reference.0));
         let mut last = self.books[book].last();
         convert(&mut last);
         self.set_last(book, last);
