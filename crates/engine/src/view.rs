@@ -114,8 +114,7 @@ impl Engine {
 
     /// Returns the number of live orders whose end has not come by an official time.
     pub fn live_orders_at(&self, now: Nanos) -> usize {
-        let are_over = self.expiries.keys().filter(|&&(_, end, _)| end <= now).count();
-        self.live_orders() - are_over
+        self.live_orders() - self.expiries.count_all_until(now) as usize
     }
 
     /// Finds a live order by the id that its session gave it.
