@@ -9,3 +9,4 @@ pub mod numbers;
 pub mod rules;
 pub mod trades;
 pub mod used_ids;
+mod varint;

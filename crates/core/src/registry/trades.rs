@@ -6,6 +6,7 @@
 //! chunks and a walk through one of them. All chunks together take 256 MiB at most, some twenty
 //! million trades; then the oldest chunk goes.
 
+use crate::registry::varint::{read, write};
 use ringside_model::domain::{MatchNumber, OrderId, Quantity, SessionId, SymbolId};
 use std::collections::VecDeque;
 
@@ -150,28 +151,6 @@ impl Iterator for Walk<'_> {
             ],
         })
     }
-}
-
-/// Appends a number in groups of seven bits, the lowest first; all but the last have the high bit.
-fn write(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn read(rest: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for group in 0..u64::BITS.div_ceil(7) {
-        let (&byte, behind) = rest.split_first()?;
-        *rest = behind;
-        number |= u64::from(byte & 0x7F).checked_shl(7 * group)?;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

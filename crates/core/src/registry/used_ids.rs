@@ -1,27 +1,36 @@
 //! Order ids that sessions have used, with the symbol of each id's order.
 //!
-//! Most sessions count up, and many stay with one symbol for a while. So 64 neighbouring ids of a
-//! session form a block: a bit for each used id, and one symbol for all of them. A block of several
-//! symbols has 64 symbols, each of as many bytes as the largest needs. A hundred million ids that
-//! were counted up take 100 to 600 MB instead of several GB.
+//! Most sessions count up. So the ids of a session lie in a few tracks of rising ids (`track.rs`):
+//! ids that are counted up take nothing while the symbol stays, and some four bytes each if it
+//! changes or ids are left out. An id that fits behind no track, and one that is used again for
+//! another symbol, takes 20 to 40 bytes.
+//!
+//! A snapshot has the ids in blocks of 64 neighbours.
+
+mod track;
 
 use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use std::collections::HashMap;
+use track::{Run, Track};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// All ids that were ever used. An id never becomes free again, but may be used again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct UsedIds {
-    blocks: Vec<Block>,
-    /// Index in `blocks` by session and block number.
-    places: HashMap<(u32, u64), usize>,
-    /// Symbols of blocks that are or were mixed.
-    symbols: Planes,
-    /// Index of the block that a session used last, by the low bits of the session number: most ids
-    /// are in the same block as the one before.
-    recent: [usize; RECENT],
+    sessions: HashMap<u32, SessionIds>,
+}
+
+/// Used ids of a session.
+#[derive(Clone, Debug, Default)]
+struct SessionIds {
+    /// Tracks of rising ids. An id is in one of them at most.
+    tracks: Vec<Track>,
+    /// Symbols of the ids that are in no track or have another symbol there.
+    others: HashMap<u64, u32>,
+    /// Highest id that is not one of an imported order.
+    highest: u64,
 }
 
 /// All used ids as rows of a snapshot: equal sets give equal rows.
@@ -59,60 +68,8 @@ pub(crate) struct UsedRowsError {
 /// Number of ids in a block.
 pub(crate) const BLOCK_IDS: usize = 64;
 const BLOCK_BITS: u32 = BLOCK_IDS.ilog2();
-const RECENT: usize = 64;
-
-#[derive(Clone, Debug)]
-struct Block {
-    row: UsedBlock,
-    /// Planes of the symbols if they are or were mixed.
-    planes: BlockPlanes,
-}
-
-/// Symbols of many blocks, split into bytes: a plane holds one byte of each symbol of one block,
-/// zero where an id is free. A plane is allocated with its first byte that is not zero; plane 0
-/// stands for all others.
-#[derive(Clone, Debug)]
-struct Planes(Vec<[u8; BLOCK_IDS]>);
-
-/// Planes of one block, the plane of the lowest bytes first. Zero is the plane of zeros.
-type BlockPlanes = [u32; size_of::<u32>()];
-
-impl Planes {
-    #[inline]
-    fn get(&self, planes: BlockPlanes, within: usize) -> u32 {
-        u32::from_le_bytes(planes.map(|plane| self.0[plane as usize][within]))
-    }
-
-    #[inline]
-    fn set(&mut self, planes: &mut BlockPlanes, within: usize, symbol: u32) {
-        for (plane, byte) in planes.iter_mut().zip(symbol.to_le_bytes()) {
-            if *plane == 0 {
-                if byte == 0 {
-                    continue;
-                }
-                *plane = u32::try_from(self.0.len()).expect("2^32 planes are 256 GiB");
-                self.0.push([0; BLOCK_IDS]);
-            }
-            self.0[*plane as usize][within] = byte;
-        }
-    }
-
-    fn set_all(&mut self, planes: &mut BlockPlanes, symbols: &[u32; BLOCK_IDS]) {
-        for (within, &symbol) in symbols.iter().enumerate() {
-            self.set(planes, within, symbol);
-        }
-    }
-
-    fn all(&self, planes: BlockPlanes) -> [u32; BLOCK_IDS] {
-        std::array::from_fn(|within| self.get(planes, within))
-    }
-}
-
-impl Default for Planes {
-    fn default() -> Self {
-        Planes(vec![[0; BLOCK_IDS]])
-    }
-}
+/// Tracks of a session, at most: more would make each look-up longer.
+const TRACKS_MAX: usize = 4;
 
 impl UsedBlock {
     /// Marker in place of a symbol: each id has a symbol of its own. An order may name this number
@@ -136,65 +93,29 @@ impl UsedIds {
     /// Records an id and its symbol; the last use of an id stands.
     #[inline]
     pub fn insert(&mut self, session: SessionId, id: OrderId, symbol: SymbolId) {
-        let (number, within) = split(id);
-        let place = match self.place(session.0, number) {
-            Some(place) => place,
-            None => {
-                self.add(UsedBlock { session: session.0, symbol: symbol.0, block: number, used: 0 })
-            }
-        };
-        self.recent[session.0 as usize % RECENT] = place;
-        let Block { row, planes } = &mut self.blocks[place];
-        if row.symbol == symbol.0 && row.symbol != UsedBlock::MIXED {
-            row.used |= 1 << within;
-            return;
-        }
-        if row.symbol != UsedBlock::MIXED {
-            self.symbols.set_all(planes, &spread(row));
-            row.symbol = UsedBlock::MIXED;
-        }
-        let again = row.used & 1 << within != 0;
-        row.used |= 1 << within;
-        self.symbols.set(planes, within, symbol.0);
-        // Only a second use of an id can make all symbols of a mixed block equal.
-        if again && !is_mixed(row, &self.symbols.all(*planes)) {
-            row.symbol = symbol.0;
-        }
+        self.sessions.entry(session.0).or_default().insert(id.0, symbol.0);
     }
 
     /// Returns the id after the highest one that the session has used: 1 if the session has used
     /// none, 0 if there is no higher id. Ids of imported orders do not count.
     pub fn next(&self, session: SessionId) -> OrderId {
-        let counted = |row: &UsedBlock| !OrderId(row.block << BLOCK_BITS).is_imported();
-        let own = self.blocks.iter().filter(|block| block.row.session == session.0);
-        let own = own.filter(|block| counted(&block.row));
-        let highest = own.map(|Block { row, .. }| {
-            (row.block << BLOCK_BITS) + u64::from(u64::BITS - 1 - row.used.leading_zeros())
-        });
-        OrderId(highest.max().unwrap_or(0).wrapping_add(1))
+        let highest = self.sessions.get(&session.0).map_or(0, |ids| ids.highest);
+        OrderId(highest.wrapping_add(1))
     }
 
     /// Returns the symbol of the order that the id was last given to; `None` if the id is free.
     #[inline]
     pub fn get(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
-        let (number, within) = split(id);
-        let &Block { row, planes } = &self.blocks[self.place(session.0, number)?];
-        if row.used & 1 << within == 0 {
-            return None;
-        }
-        let mixed = row.symbol == UsedBlock::MIXED;
-        Some(SymbolId(if mixed { self.symbols.get(planes, within) } else { row.symbol }))
+        self.sessions.get(&session.0)?.get(id.0).map(SymbolId)
     }
 
     /// Returns all used ids as rows.
     pub fn rows(&self) -> UsedRows {
-        let mut blocks: Vec<&Block> = self.blocks.iter().collect();
-        blocks.sort_unstable_by_key(|block| (block.row.session, block.row.block));
-        let mixed = blocks.iter().filter(|block| block.row.symbol == UsedBlock::MIXED);
-        UsedRows {
-            symbols: mixed.map(|block| self.symbols.all(block.planes)).collect(),
-            blocks: blocks.iter().map(|block| block.row).collect(),
-        }
+        let mut rows = UsedRows::default();
+        let mut sessions: Vec<_> = self.sessions.iter().collect();
+        sessions.sort_unstable_by_key(|(session, _)| **session);
+        sessions.iter().for_each(|(session, ids)| ids.add_rows(**session, &mut rows));
+        rows
     }
 
     /// Restores the ids from rows.
@@ -214,48 +135,108 @@ impl UsedIds {
             if row.used == 0 || block > u64::MAX >> BLOCK_BITS {
                 return wrong("no such block can be");
             }
-            let mut planes = BlockPlanes::default();
+            let mut own = spread(&row);
             if row.symbol == UsedBlock::MIXED {
-                let Some(own) = symbols.next() else { return wrong("its symbols are missing") };
-                if !is_mixed(&row, own) {
+                let Some(mixed) = symbols.next() else { return wrong("its symbols are missing") };
+                if !is_mixed(&row, mixed) {
                     return wrong("its symbols are not mixed, or a free id has one");
                 }
-                ids.symbols.set_all(&mut planes, own);
+                own = *mixed;
             }
-            ids.places.insert((session, block), ids.blocks.len());
-            ids.blocks.push(Block { row, planes });
+            let ids = ids.sessions.entry(session).or_default();
+            let used = (0..).zip(own).filter(|(within, _)| row.used & 1 << within != 0);
+            used.for_each(|(within, symbol)| ids.insert(block << BLOCK_BITS | within, symbol));
         }
         match symbols.next() {
             Some(_) => Err(UsedRowsError { session: 0, block: 0, what: "symbols of no block" }),
             None => Ok(ids),
         }
     }
+}
 
-    #[inline]
-    fn place(&self, session: u32, number: u64) -> Option<usize> {
-        let recent = self.recent[session as usize % RECENT];
-        match self.blocks.get(recent) {
-            Some(Block { row, .. }) if (row.session, row.block) == (session, number) => {
-                Some(recent)
+impl SessionIds {
+    /// Records an id and its symbol. A new id comes behind the nearest track below it.
+    fn insert(&mut self, id: u64, symbol: u32) {
+        if !OrderId(id).is_imported() {
+            self.highest = self.highest.max(id);
+        }
+        if let Some(track) = self.tracks.iter_mut().find(|track| track.highest() == id) {
+            return track.rename_highest(symbol);
+        }
+        let is_above_all = self.tracks.iter().all(|track| track.highest() < id);
+        if !is_above_all && let Some(known) = self.get(id) {
+            if known != symbol {
+                self.others.insert(id, symbol);
             }
-            _ => self.places.get(&(session, number)).copied(),
+            return;
+        }
+        let has_room = self.tracks.len() < TRACKS_MAX;
+        let below = self.tracks.iter_mut().filter(|track| track.highest() < id);
+        match below.max_by_key(|track| track.highest()) {
+            Some(track) => track.push(Run::of(id, symbol)),
+            None if has_room => self.tracks.push(Track::new(Run::of(id, symbol))),
+            None => _ = self.others.insert(id, symbol),
         }
     }
 
-    #[inline(never)]
-    fn add(&mut self, row: UsedBlock) -> usize {
-        let place = self.blocks.len();
-        self.blocks.push(Block { row, planes: BlockPlanes::default() });
-        self.places.insert((row.session, row.block), place);
-        place
+    #[inline]
+    fn get(&self, id: u64) -> Option<u32> {
+        let other = if self.others.is_empty() { None } else { self.others.get(&id).copied() };
+        other.or_else(|| self.tracks.iter().find_map(|track| track.get(id)))
+    }
+
+    /// Adds the ids to the rows of a snapshot.
+    fn add_rows(&self, session: u32, rows: &mut UsedRows) {
+        let others = self.others.iter().map(|(&id, &symbol)| Run::of(id, symbol));
+        let mut others: Vec<Run> = others.collect();
+        others.sort_unstable_by_key(|run| run.first);
+        let tracks = self.tracks.iter();
+        let tracks = tracks.map(|track| Box::new(track.runs()) as Box<dyn Iterator<Item = Run>>);
+        // The others come last, because their symbols stand.
+        let all = tracks.chain([Box::new(others.into_iter()) as _]);
+        let mut all: Vec<_> = all.map(|runs| runs.flat_map(by_block).peekable()).collect();
+        while let Some(block) = all.iter_mut().filter_map(|runs| runs.peek().map(block_of)).min() {
+            let mut row = UsedBlock { session, symbol: 0, block, used: 0 };
+            let mut symbols = [0; BLOCK_IDS];
+            for runs in &mut all {
+                while let Some(run) = runs.next_if(|run| block_of(run) == block) {
+                    for id in run.first..=run.last {
+                        let within = id as usize % BLOCK_IDS;
+                        row.used |= 1 << within;
+                        symbols[within] = run.symbol;
+                    }
+                }
+            }
+            row.symbol = symbols[row.used.trailing_zeros() as usize];
+            if is_mixed(&row, &symbols) {
+                row.symbol = UsedBlock::MIXED;
+                rows.symbols.push(symbols);
+            }
+            rows.blocks.push(row);
+        }
+    }
+
+    /// Returns the bytes of memory that the ids take.
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        // A table of hashes has one place in eight free, and a byte beside each place.
+        let places = self.others.capacity() * 8 / 7;
+        size_of::<SessionIds>()
+            + self.tracks.iter().map(Track::bytes).sum::<usize>()
+            + places * (size_of::<(u64, u32)>() + 1)
     }
 }
 
-impl Default for UsedIds {
-    fn default() -> Self {
-        let (blocks, symbols) = (vec![], Planes::default());
-        UsedIds { blocks, places: HashMap::new(), symbols, recent: [0; RECENT] }
-    }
+/// Splits a run at the edges of the blocks.
+fn by_block(Run { first, last, symbol }: Run) -> impl Iterator<Item = Run> {
+    (first >> BLOCK_BITS..=last >> BLOCK_BITS).map(move |block| {
+        let lowest = block << BLOCK_BITS;
+        Run { first: first.max(lowest), last: last.min(lowest | (BLOCK_IDS as u64 - 1)), symbol }
+    })
+}
+
+fn block_of(run: &Run) -> u64 {
+    run.first >> BLOCK_BITS
 }
 
 /// Returns the order id that a command gives to an order: to a new, a replaced or an imported one.
@@ -291,14 +272,8 @@ pub(crate) fn counted(id: OrderId) -> Option<u32> {
 /// Two sets are equal if they hold the same ids and symbols, in whatever order they were recorded.
 impl PartialEq for UsedIds {
     fn eq(&self, other: &Self) -> bool {
-        self.blocks.len() == other.blocks.len() && self.rows() == other.rows()
+        self.rows() == other.rows()
     }
-}
-
-/// Returns the number of an id's block and the index within the block.
-#[inline]
-fn split(OrderId(id): OrderId) -> (u64, usize) {
-    (id >> BLOCK_BITS, id as usize % BLOCK_IDS)
 }
 
 /// Returns the symbol of each id of a block with a single symbol; zero for free ids.
@@ -390,27 +365,43 @@ mod tests {
     }
 
     #[test]
-    fn blocks_that_are_mixed_for_a_while_take_no_more_room_each_time() {
-        let mut ids = UsedIds::default();
-        let mut insert = |id, symbol| {
-            ids.insert(SessionId(1), OrderId(id), SymbolId(symbol));
-            let mixed = ids.blocks[0].row.symbol == UsedBlock::MIXED;
-            assert_eq!(UsedIds::from_rows(&ids.rows()).as_ref(), Ok(&ids));
-            (mixed, ids.symbols.0.len() - 1)
+    fn an_id_takes_few_bytes_whatever_its_distance_to_the_one_before() {
+        let count = 100_000;
+        let bytes = |ids: &UsedIds| {
+            let bytes: usize = ids.sessions.values().map(SessionIds::bytes).sum();
+            bytes as f64 / count as f64
         };
-        assert_eq!(insert(1, 7), (false, 0));
-        assert_eq!(insert(1, 8), (false, 1), "the only id of the block is of another symbol now");
-        for _ in 0..3 {
-            assert_eq!(insert(2, 7), (true, 1));
-            assert_eq!(insert(2, 8), (false, 1));
+        let counted = |step: u64, symbols: u64| {
+            let mut ids = UsedIds::default();
+            for number in 1..=count {
+                let symbol = SymbolId((number % symbols * 300) as u32);
+                ids.insert(SessionId(1), OrderId(number * step), symbol);
+            }
+            bytes(&ids)
+        };
+        assert!(counted(1, 1) < 0.01);
+        for (step, symbols) in
+            [(1, 3), (2, 1), (2, 3), (32, 3), (63, 1), (64, 1), (64, 3), (1000, 3)]
+        {
+            let bytes = counted(step, symbols);
+            assert!(bytes < 8.0, "{bytes} bytes for an id in steps of {step}, {symbols} symbols");
         }
-        assert_eq!(insert(3, 255), (true, 1));
-        assert_eq!(insert(3, 256), (true, 2), "a symbol of two bytes");
-        assert_eq!(insert(3, 1 << 24), (true, 3), "the third byte is zero");
-        for _ in 0..3 {
-            assert_eq!(insert(3, 8), (false, 3));
-            assert_eq!(insert(3, u32::from(u16::MAX)), (true, 3));
+        let (mut ids, mut random) = (UsedIds::default(), Random(1));
+        (0..count)
+            .for_each(|_| ids.insert(SessionId(1), OrderId(random.below(1 << 63)), SymbolId(1)));
+        assert!(bytes(&ids) < 40.0, "{} bytes for a random id", bytes(&ids));
+    }
+
+    #[test]
+    fn ids_of_imported_orders_leave_the_others_a_track_of_their_own() {
+        let mut ids = UsedIds::default();
+        for number in 1..=1_000 {
+            ids.insert(SessionId(1), OrderId(number), SymbolId(1));
+            ids.insert(SessionId(1), OrderId(OrderId::IMPORTED_MIN.0 + number), SymbolId(2));
         }
+        let own = &ids.sessions[&1];
+        assert_eq!((own.tracks.len(), own.others.len()), (2, 0));
+        assert_eq!(ids.next(SessionId(1)), OrderId(1_001));
     }
 
     #[test]
