@@ -120,6 +120,8 @@ impl Trial {
 
 /// Levels on which an order of the incoming order's owner may stand.
 enum Own {
+    /// None.
+    Nowhere,
     /// These levels, sorted by slot, and those on which one of these sessions has an order.
     Some { levels: Vec<LevelSlot>, sessions: Vec<u32> },
     /// All levels: to look at their orders costs no more than to look for those of the owner.
@@ -261,7 +263,7 @@ impl Engine {
         let mut levels = vec![];
         let mut sessions = vec![];
         if order.attributes.self_trade() == SelfTrade::None {
-            return Own::Some { levels, sessions };
+            return Own::Nowhere;
         }
         let sought = Sought { buy: Some(!order.attributes.is_buy()), symbol: Some(order.symbol) };
         let (levels_within, mut left) = self.within(book, incoming, limit);
@@ -287,6 +289,9 @@ impl Engine {
             };
             levels.extend(self.orders.in_runs(session).filter(is_own).map(level));
         }
+        if levels.is_empty() && sessions.is_empty() {
+            return Own::Nowhere;
+        }
         levels.sort_unstable();
         Own::Some { levels, sessions }
     }
@@ -301,8 +306,13 @@ impl Engine {
         session.into_iter().chain(firms).chain(groups).collect()
     }
 
+    #[inline]
     fn may_stand_on(&self, level: LevelSlot, incoming: &Incoming, own: &Own) -> bool {
-        let Own::Some { levels, sessions } = own else { return true };
+        let (levels, sessions) = match own {
+            Own::Nowhere => return false,
+            Own::All => return true,
+            Own::Some { levels, sessions } => (levels, sessions),
+        };
         let side = (!incoming.order.attributes.is_buy(), incoming.order.symbol);
         let by_place = self.orders.owners().by_place();
         levels.binary_search(&level).is_ok()
