@@ -12,7 +12,7 @@ use ringside_model::domain::OrderNumber;
 pub(super) type Place = (u32, Resting, usize, i64, u64);
 
 /// Number of orders that one search makes ready for the next ones.
-pub(super) const READY: usize = 1024;
+pub(super) const READY: usize = 8192;
 
 impl Engine {
     /// Collects the orders that a mass cancel covers, in the sequence of [`Engine::cover`], symbol
