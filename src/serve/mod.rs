@@ -23,7 +23,7 @@ use desk::DeskPort;
 use past::Past;
 use ringside_cluster::node::NodeError;
 use ringside_core::pipeline::plan::allowed_cores;
-use ringside_core::pipeline::{Control, Layout, Progress, StageName, Task};
+use ringside_core::pipeline::{Clock, Control, Layout, Progress, StageName, SystemClock, Task};
 use ringside_core::recovery::replay::ReplayError;
 use ringside_core::recovery::snapshotter::SnapshotThread;
 use ringside_core::streams::{Projections, SessionStates, Store, StoreError, StreamId};
@@ -47,7 +47,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// A venue that has been recovered and listens; [`LiveVenue::run`] starts trading.
 pub struct LiveVenue {
@@ -273,8 +273,7 @@ fn monotonic_ns(began: Instant) -> u64 {
 
 /// Returns the time of this machine's clock.
 fn now() -> Nanos {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Nanos(since.as_nanos() as u64)
+    SystemClock.now()
 }
 
 /// Returns the timers of a recovered venue; `away` are the symbols that are not traded here.

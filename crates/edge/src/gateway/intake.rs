@@ -8,6 +8,7 @@ use crate::gateway::order_entry::{self, Ignored, Requester};
 use crate::gateway::queue::{Inbound, Producer};
 use crate::gateway::rate::Rate;
 use crate::gateway::risk::{RequestTime, RiskDesk, RiskRequest};
+use ringside_core::pipeline::{Clock, SystemClock};
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::used_ids::counted_id;
 use ringside_core::streams::SessionStates;
@@ -16,7 +17,6 @@ use ringside_model::domain::{FirmId, Nanos, Role, SessionId};
 use ringside_model::reason::Reason;
 use ringside_wire::Malformed;
 use ringside_wire::ouch::Request;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Slots of the queue kept from clients, at most; fewer if the queue is short.
 const KEPT_MAX: usize = 64;
@@ -226,7 +226,5 @@ fn time_for(request: &Request<'_>) -> Nanos {
         Request::Replace(m, _) => m.time_in_force == b'6',
         _ => false,
     };
-    let since =
-        names_time.then(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-    Nanos(since.map_or(0, |since| since.as_nanos() as u64))
+    if names_time { SystemClock.now() } else { Nanos(0) }
 }

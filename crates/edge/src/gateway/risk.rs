@@ -15,6 +15,7 @@
 //! network has such limits for every session; a `risk` command can only lower them.
 
 use crate::gateway::rate::Rate;
+use ringside_core::pipeline::{Clock, SystemClock};
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::{Basis, ExposureView, Notional, Tally, Traits};
 use ringside_core::registry::rules::RiskRules;
@@ -25,7 +26,6 @@ use ringside_model::domain::{
 use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
 use std::collections::{HashMap, VecDeque};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Desk that checks commands against the risk limits.
 pub struct RiskDesk {
@@ -301,7 +301,7 @@ impl RiskDesk {
     #[inline]
     fn full(&self, asked: &RiskRequest, limits: &[Limited], time: RequestTime) -> Option<Reason> {
         self.count_above(asked, limits)?;
-        let official = time.official.unwrap_or_else(system_time);
+        let official = time.official.unwrap_or_else(|| SystemClock.now());
         self.exposures.expire(official.max(self.exposures.time()));
         self.count_above(asked, limits)
     }
@@ -373,11 +373,6 @@ impl RiskDesk {
             change(&mut of_scope[number]);
         }
     }
-}
-
-fn system_time() -> Nanos {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Nanos(since.as_nanos() as u64)
 }
 
 impl RiskRequest {
