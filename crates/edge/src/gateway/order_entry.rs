@@ -110,7 +110,7 @@ impl Translator<'_> {
     fn enter(&self, m: &EnterOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
         let id = self.new_id(m.user_ref_num.get())?;
         let (symbol, terms) = match self.symbol(&m.symbol) {
-            Some(symbol) => (symbol, self.terms(m, id, symbol, tags)),
+            Some((symbol, tick)) => (symbol, self.terms(m, id, (symbol, tick), tags)),
             None => (SymbolId::NONE, Err(Reason::UnknownSymbol)),
         };
         let fields = ClientFields {
@@ -140,11 +140,11 @@ impl Translator<'_> {
         &self,
         m: &EnterOrder,
         id: OrderId,
-        symbol: SymbolId,
+        (symbol, tick): (SymbolId, Result<u64, Reason>),
         tags: Tags<'_>,
     ) -> Result<Action, Reason> {
         self.check_permission(symbol)?;
-        let tick = self.tick(symbol)?;
+        let tick = tick?;
         let options = tags::of_enter(tags, |firm| self.own_firm(firm).map(drop))?;
         let side = side(m.side).ok_or(Reason::InvalidSide)?;
         let quantity = quantity(m.quantity.get())?;
@@ -282,12 +282,12 @@ impl Translator<'_> {
     }
 
     /// Returns the tick of a symbol in 1/10000, or `Busy` while a change of the symbol is
-    /// unanswered. A later change cannot overtake this request.
+    /// unanswered. A later change cannot overtake this request. The tick is read after the
+    /// question: an answer may come in between.
     fn tick(&self, symbol: SymbolId) -> Result<u64, Reason> {
-        if self.directory.names().is_changing(symbol) {
-            return Err(Reason::Busy);
-        }
-        served(self.directory, symbol).ok_or(Reason::UnknownSymbol)
+        let is_changing = self.directory.names().is_changing(symbol);
+        let tick = served(self.directory, symbol).ok_or(Reason::UnknownSymbol)?;
+        if is_changing { Err(Reason::Busy) } else { Ok(tick) }
     }
 
     fn cancel(&self, m: &CancelOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
@@ -316,7 +316,7 @@ impl Translator<'_> {
         let id = self.new_id(m.user_ref_num.get())?;
         let named = match m.symbol == [b' '; 8] {
             true => Some(SymbolId::NONE),
-            false => self.symbol(&m.symbol),
+            false => self.symbol(&m.symbol).map(|(symbol, _)| symbol),
         };
         let (firm, covered) = (self.own_firm(&m.firm), tags::of_mass_cancel(tags));
         let (symbol, firm, tags::Covered { group, buy }) = match (named, firm, covered) {
@@ -379,9 +379,11 @@ impl Translator<'_> {
         symbol.map(|symbol| (id, symbol)).ok_or(Ignored::UnknownOrder)
     }
 
-    fn symbol(&self, field: &[u8; 8]) -> Option<SymbolId> {
+    /// Returns the symbol of this name with its [`tick`](Self::tick); `None` if it is not served.
+    fn symbol(&self, field: &[u8; 8]) -> Option<(SymbolId, Result<u64, Reason>)> {
         let symbol = self.directory.numbers().symbol_id(Name::new(unpadded(field)?)?)?;
-        served(self.directory, symbol).map(|_| symbol)
+        let tick = self.tick(symbol);
+        (tick != Err(Reason::UnknownSymbol)).then_some((symbol, tick))
     }
 
     fn check_permission(&self, symbol: SymbolId) -> Result<(), Reason> {
