@@ -165,7 +165,8 @@ pub(super) fn goes_on(command: &Command) -> bool {
         | Action::Operator(OperatorCommand::SetShortSale(_))
         | Action::Operator(OperatorCommand::SetReference(_))
         | Action::Operator(OperatorCommand::ChangeSymbol(_))
-        | Action::Operator(OperatorCommand::SetStopWaves(_)) => true,
+        | Action::Operator(OperatorCommand::SetStopWaves(_))
+        | Action::Operator(OperatorCommand::MoveSymbol(_)) => true,
         Action::Enter(_)
         | Action::EnterStop(_)
         | Action::EnterIceberg(_)
