@@ -110,7 +110,7 @@ reasons! {
     RateLimit = 46 "rate_limit", Reject(0x0029), fix 99, "The session sends more orders a second than it may.";
     OrderEntryDisabled = 47 "order_entry_disabled", Reject(0x802F), fix 99, "The session has disabled its order entry.";
     NotPermitted = 48 "not_permitted", Reject(0x000C), fix 99, "The session may not trade the symbol, or not for the firm.";
-    Closed = 49 "closed", Reject(0x0002), fix 2, "The trading day has not begun or has ended.";
+    Closed = 49 "closed", Reject(0x0002), fix 2, "The symbol is closed, or the trading day is over.";
     InvalidSide = 50 "invalid_side", Reject(0x0009), fix 99, "A side that is none, or that the order cannot change to.";
     InvalidDisplay = 51 "invalid_display", Reject(0x0003), fix 99, "A display instruction that the venue does not serve.";
     InvalidCross = 52 "invalid_cross", Reject(0x0014), fix 99, "A cross type that the venue does not serve.";
