@@ -946,3 +946,22 @@ fn the_report_of_a_day_says_what_became_of_its_trades_later() {
     // Amended trades do not belong to the day of their amendment.
     assert_eq!(report("1970-01-02"), [0.into(), 0.into(), serde_json::json!([])]);
 }
+
+#[test]
+fn the_report_of_a_day_has_the_prices_in_the_ticks_of_their_times() {
+    let place = Place::new();
+    let change = r#"{"op":"change_symbol","symbol":"AAPL","tick":"0.05","ts":1500}"#;
+    let pair = |id, price| {
+        [("A", "buy"), ("B", "sell")].map(|(session, side)| enter(session, id, side, 10, price))
+    };
+    let ([buy, sell], [later_buy, later_sell]) = (pair(1, "1.02"), pair(600, "1.15"));
+    place.exec("days", &lines(&[SYMBOL, &buy, &sell, change, &later_buy, &later_sell]), &[]);
+    let file = place.dir("trades.csv");
+    let said = succeeded(&place.ask("days", &["report", "1970-01-01", "--json", "--out", &file]));
+    let total = serde_json::json!([{"symbol":"AAPL","trades":2,"qty":"20","notional":"21.70"}]);
+    assert_eq!(json(&said)["symbols"], total);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let prices: Vec<&str> =
+        text.lines().skip(1).map(|line| line.split(',').nth(5).unwrap()).collect();
+    assert_eq!(prices, ["1.02", "1.15"]);
+}
