@@ -1,8 +1,10 @@
 //! Tallies of live orders by the time at which they end.
 //!
 //! Nothing happens at an end: the tally of the orders that are over is summed up when it is asked
-//! for. Level 0 has a sum for each end, and a sum of each further level is that of up to 2048 sums
-//! of the level below. So a tally costs the same however many orders have ended since the last one.
+//! for. Level 0 has a sum for each end, and a sum of each further level is that of a span of the
+//! level below. So a tally costs the same however many orders have ended since the last one: ends
+//! from the network are whole seconds, of which the least span has two or three, and each other
+//! span has 2048 of those below.
 
 use super::special::Tally;
 use ringside_model::domain::Nanos;
@@ -11,12 +13,11 @@ use std::collections::BTreeMap;
 /// Sums of tallies by end.
 #[derive(Default)]
 pub(super) struct Ends {
-    levels: [BTreeMap<u64, Tally>; LEVELS],
+    levels: [BTreeMap<u64, Tally>; SPANS.len()],
 }
 
-/// Bits of an end by which the sums of one level differ within a sum of the next one.
-const BITS: u32 = 11;
-const LEVELS: usize = u64::BITS.div_ceil(BITS) as usize;
+/// Bits of the span of a sum, by level: one end, 2.1 seconds, 73 minutes, 104 days.
+const SPANS: [u32; 4] = [0, 31, 42, 53];
 
 impl Ends {
     /// Adds a part to the orders that end then, or takes it away.
@@ -26,8 +27,8 @@ impl Ends {
         part: Tally,
         change: fn(Tally, Tally) -> Tally,
     ) {
-        for (level, sums) in (0..).zip(&mut self.levels) {
-            let span = end >> (BITS * level);
+        for (bits, sums) in SPANS.into_iter().zip(&mut self.levels) {
+            let span = end >> bits;
             let sum = sums.entry(span).or_default();
             *sum = change(*sum, part);
             if *sum == Tally::default() {
@@ -48,10 +49,10 @@ impl Ends {
     /// Returns the sums of which the tally of the orders that are over consists.
     fn parts(&self, Nanos(now): Nanos) -> impl Iterator<Item = &Tally> {
         let after = now.saturating_add(1);
-        (0..).zip(&self.levels).flat_map(move |(level, sums)| {
-            let span = after >> (BITS * level);
-            let first = span >> BITS << BITS;
-            sums.range(first..span).map(|(_, sum)| sum)
+        let above = SPANS.into_iter().skip(1).chain([u64::BITS]);
+        SPANS.into_iter().zip(above).zip(&self.levels).flat_map(move |((bits, above), sums)| {
+            let first = after.checked_shr(above).unwrap_or(0) << (above - bits);
+            sums.range(first..after >> bits).map(|(_, sum)| sum)
         })
     }
 }
