@@ -50,10 +50,19 @@ fn a_trade_is_corrected_and_taken_back_by_its_line_in_the_report_of_the_day() {
         report["report"] == kind && report["match"].as_u64() == line["match"].parse().ok()
     };
 
+    operator.say(r#"{"op":"bands","symbol":"AAPL","low":"180.00","high":"187.05"}"#);
+    operator.until("bands_set", |report| report["report"] == "bands_set");
+    let beyond = about(&line, "correct_trade", r#","qty":50,"price":"187.06""#);
+    let is_beyond = |report: &Value| report["reason"] == "invalid_price";
+    operator.say(&beyond);
+    operator.until("invalid_price", is_beyond);
     operator.say(&about(&line, "correct_trade", r#","qty":50,"price":"187.01""#));
     operator.until("corrected", |report| is_about(report, "corrected"));
     venue.kill();
     let venue = place.start();
+    let mut operator = Operator::of(&place);
+    operator.say(&beyond);
+    operator.until("invalid_price", is_beyond);
     for user in ["DEMO01", "DEMO02"] {
         let said = trade(&place, user, "");
         let (_, behind) = said.split_once("is taken back").expect(&said);
@@ -63,7 +72,7 @@ fn a_trade_is_corrected_and_taken_back_by_its_line_in_the_report_of_the_day() {
     let columns = ["qty", "price", "broken", "corrected_qty", "corrected_price"];
     assert_eq!(columns.map(|name| &*corrected[name]), ["60", "187.05", "false", "50", "187.01"]);
 
-    Operator::of(&place).say(&about(&line, "break_trade", ""));
+    operator.say(&about(&line, "break_trade", ""));
     for user in ["DEMO01", "DEMO02"] {
         let is_broken = || trade(&place, user, "").matches("is taken back").count() == 2;
         until("twice", || if is_broken() { "twice".into() } else { trade(&place, user, "") });
