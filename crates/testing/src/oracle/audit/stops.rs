@@ -1,11 +1,69 @@
 //! Laws of stops: waves, turns, and the new places of elected stops.
 
-use super::{Audit, Law, Progress, Told};
+use super::{Audit, Law, Place, Progress, Told};
 use ringside_model::domain::{OrderNumber, Price, SymbolId};
-use ringside_model::report::Report;
+use ringside_model::reason::Reason;
+use ringside_model::report::{Body, Entered, Report, ReportKind, Triggered};
 use std::mem::take;
 
 impl Audit {
+    /// Checks a stop that is reached: it waits, or enters at once.
+    pub(super) fn triggered(
+        &mut self,
+        at: &Place<'_>,
+        r: &Report,
+        Triggered { old_order }: Triggered,
+    ) -> Result<(), String> {
+        let stop = self.numbered(r.symbol, old_order)?;
+        law!(stop.stop.is_some() && stop.reached.is_none(), r);
+        self.take_turn(&stop, r)?;
+        if r.order == old_order {
+            law!(r.price == stop.price && r.is_hidden(), r);
+            // A stop waits where nothing trades, if its wave is one too many, or behind
+            // work that is left.
+            let is_in_wave = |r: &&Report| match r.body() {
+                Body::Triggered(Triggered { old_order }) => old_order == r.order,
+                _ => false,
+            };
+            let next = at.after().iter().find(|r| !is_in_wave(r));
+            let is_halt =
+                |r: &Report| r.kind == ReportKind::StateChanged && r.reason == Reason::StopCascade;
+            let is_too_many = next.is_some_and(is_halt);
+            let is_left = next.is_some_and(|r| r.kind == ReportKind::Unfinished);
+            let cannot_enter = !self.trades_continuously(r.symbol) || self.is_spent() || is_left;
+            law!(is_too_many || cannot_enter, r);
+            law!(!is_too_many || self.progress.waves == self.waves_max(r.symbol) + 1, r);
+            law!(r.quantity == r.open && r.open.0 == stop.open, r);
+            law!((stop.session, stop.id, stop.side) == (r.session, r.id, r.side), r);
+            self.kept_waiting += 1;
+            let reached = Some(self.kept_waiting);
+            self.change(&stop, Told { reached, ..stop });
+        } else {
+            let waits = |o: &Told| o.symbol == r.symbol && o.reached.is_some();
+            law!(!self.live.iter().any(waits), r);
+            self.let_in(&stop, r)?;
+        }
+        Ok(())
+    }
+
+    /// Checks a stop that has waited and enters now.
+    pub(super) fn entered(
+        &mut self,
+        r: &Report,
+        Entered { old_order }: Entered,
+    ) -> Result<(), String> {
+        let stop = self.numbered(r.symbol, old_order)?;
+        law!(stop.stop.is_some() && stop.reached.is_some(), r);
+        let late = self.live.iter().filter(|o| o.symbol == r.symbol);
+        let first = late.filter_map(|o| o.reached).min();
+        law!(stop.reached == first && self.progress.wave.is_empty(), r);
+        // Stops that have waited are the first wave.
+        law!(self.progress.waves <= 1, r);
+        self.progress.waves = 1;
+        self.let_in(&stop, r)?;
+        Ok(())
+    }
+
     /// Checks that the turn of a stop has come: the stops that the trades so far have reached are a
     /// wave, buys first, then by stop price and age.
     pub(super) fn take_turn(&mut self, stop: &Told, r: &Report) -> Result<(), String> {

@@ -1,10 +1,60 @@
 //! Laws of trades: who trades first, at which price, how much.
 
-use super::{Audit, Law, Over, Told};
-use ringside_model::domain::Price;
-use ringside_model::report::{Executed, Report};
+use super::{Audit, Law, Over, Place, Told, is_within};
+use ringside_model::domain::{Price, Side};
+use ringside_model::report::{Body, Crossed, Executed, Report};
 
 impl Audit {
+    /// Checks both reports of a trade.
+    pub(super) fn executed(
+        &mut self,
+        at: &Place<'_>,
+        [r, removing]: [&Report; 2],
+        executed: Executed,
+    ) -> Result<(), String> {
+        self.progress.trades += 1;
+        let Body::Executed(removed) = removing.body() else {
+            return Err(format!("half a trade: {r:?}"));
+        };
+        let sides = [(r, executed), (removing, removed)];
+        self.keep(Law::NumbersNew, executed.trade == self.progress.trades, r)?;
+        law!(executed.auction == removed.auction, r);
+        let trades_here = self.trades_continuously(r.symbol);
+        let may_trade = executed.auction.is_some() && !self.day_over || trades_here;
+        self.keep(Law::TradesWhereOpen, may_trade, r)?;
+        if let Some(auction) = executed.auction {
+            let Some((head, left)) = &mut self.auction else {
+                return Err(format!("no auction: {r:?}"));
+            };
+            law!(head.body() == Body::Crossed(Crossed { auction }) && head.price == r.price, r);
+            law!(head.symbol == r.symbol && r.order.age() < removing.order.age(), r);
+            *left += u128::from(r.quantity.0);
+        } else {
+            self.check_owners(r, removing)?;
+            let returns = self.is_return(removing)?;
+            law!(returns || removing.order == self.progress.incoming, r);
+            self.count_minimum(removing)?;
+            let is_in_bands = is_within(self.bands.get(&r.symbol), r.price);
+            self.keep(Law::WithinBands, is_in_bands, r)?;
+            let is_short = removing.side == Side::Short;
+            // Without a quote the bid is the best displayed one; hidden orders may be
+            // above it. An order that comes in again was let in when it entered.
+            let may_be_short = self
+                .short_above(r.symbol)
+                .is_none_or(|bid| r.price > bid || bid.0 == i64::MAX && r.is_hidden());
+            law!(!is_short || may_be_short || returns, r);
+        }
+        let is_in_bands = is_within(self.static_bands.get(&r.symbol), r.price);
+        self.keep(Law::WithinBands, is_in_bands, r)?;
+        if executed.auction.is_none() {
+            self.set_last(r.symbol, r.price);
+        }
+        self.trade(sides)?;
+        let is_end = at.after_trade().is_empty();
+        law!(removing.is_last() == is_end, removing);
+        Ok(())
+    }
+
     /// Returns true if the removing side of a trade is a resting hidden order with a minimum that
     /// comes in after its symbol has opened: each once, the oldest first.
     pub(super) fn is_return(&mut self, r: &Report) -> Result<bool, String> {
