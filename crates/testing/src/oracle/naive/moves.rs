@@ -61,24 +61,8 @@ impl Naive {
 
     fn step(&mut self, symbol: SymbolId, asked: &MoveSymbol) -> Result<(), Reason> {
         use MoveStep::{Export, Halt, Import, Release, Resume};
+        self.check_move(symbol)?;
         let kept = MoveSymbol { orders: 0, quantity: Quantity(0), ..*asked };
-        if !self.symbols.contains_key(&symbol) {
-            return Err(Reason::UnknownSymbol);
-        }
-        if self.work.is_busy {
-            return Err(Reason::Busy);
-        }
-        let is_plain = self.state(symbol) == SymbolState::Open
-            && !self.plans.contains_key(&symbol)
-            && self.beside(symbol).is_empty()
-            && self.stops(symbol).is_empty()
-            && !self.is_guarded(symbol)
-            && !self.orders.iter().any(|order| {
-                order.symbol == symbol && (order.iceberg.is_some() || order.special.is_some())
-            });
-        if self.is_traded(symbol) && !is_plain {
-            return Err(Reason::CannotMove);
-        }
         let is_empty = !self.orders.iter().any(|order| order.symbol == symbol);
         let was = self.away.get(&symbol).cloned();
         let before = was.as_ref().map(|away| away.asked);
@@ -101,25 +85,11 @@ impl Naive {
                 if before.is_some_and(|before| before.version == asked.version) =>
             {
                 self.say_move(symbol, asked, orders.len());
-                for (order, _) in in_priority(orders) {
-                    let terms = ExportedTerms {
-                        firm: order.firm,
-                        group: order.group,
-                        tif: order.tif,
-                        post_only: order.post_only,
-                        self_trade: order.self_trade,
-                    };
-                    let (attributed, capacity) = (order.attributed, order.capacity);
-                    self.say(Exported { terms, attributed, capacity }, &order, order.open);
-                }
+                self.export(orders);
             }
             (Release, Some(Halt)) => {
                 self.say_move(symbol, asked, orders.len());
-                for (order, _) in in_priority(orders) {
-                    let told = Order { open: 0, ..order };
-                    self.say(Canceled::PLAIN, &told, order.open);
-                    self.reports.last_mut().unwrap().reason = Reason::Moved;
-                }
+                self.end_moved(orders);
                 self.away.insert(symbol, Away { asked: kept, orders: vec![] });
             }
             (Release, None) if !is_empty => return Err(Reason::InvalidMove),
@@ -133,32 +103,86 @@ impl Naive {
                 self.orders.extend(orders.into_iter().map(|(order, _)| order));
                 self.away.remove(&symbol);
             }
-            (Resume, Some(Import | Release)) => {
-                let open: u128 = orders.iter().map(|(order, _)| u128::from(order.open)).sum();
-                let (bids, offers): (Vec<_>, Vec<_>) =
-                    orders.iter().partition(|(order, _)| order.side.is_buy());
-                let bid = bids.iter().map(|(order, _)| order.price).max();
-                let offer = offers.iter().map(|(order, _)| order.price).min();
-                let crosses = bid.zip(offer).is_some_and(|(bid, offer)| bid >= offer);
-                let count = orders.len() as u64;
-                if crosses || (count, open) != (asked.orders, u128::from(asked.quantity.0)) {
-                    return Err(Reason::InvalidMove);
-                }
-                self.say_move(symbol, asked, orders.len());
-                let partition = before.unwrap().partition;
-                for (order, there) in in_priority(orders) {
-                    let imported = Imported {
-                        id_there: there,
-                        partition,
-                        attributed: order.attributed,
-                        capacity: order.capacity,
-                    };
-                    self.say(imported, &order, order.open);
-                    self.orders.push(order);
-                }
-                self.away.remove(&symbol);
-            }
+            (Resume, Some(Import | Release)) => return self.arrive(symbol, asked, orders),
             _ => return Err(Reason::InvalidMove),
+        }
+        Ok(())
+    }
+
+    /// Returns an error if the symbol cannot take any step of a move.
+    fn check_move(&self, symbol: SymbolId) -> Result<(), Reason> {
+        if !self.symbols.contains_key(&symbol) {
+            return Err(Reason::UnknownSymbol);
+        }
+        if self.work.is_busy {
+            return Err(Reason::Busy);
+        }
+        let is_plain = self.state(symbol) == SymbolState::Open
+            && !self.plans.contains_key(&symbol)
+            && self.beside(symbol).is_empty()
+            && self.stops(symbol).is_empty()
+            && !self.is_guarded(symbol)
+            && !self.orders.iter().any(|order| {
+                order.symbol == symbol && (order.iceberg.is_some() || order.special.is_some())
+            });
+        if self.is_traded(symbol) && !is_plain {
+            return Err(Reason::CannotMove);
+        }
+        Ok(())
+    }
+
+    /// Reports the orders of a symbol to the other partition.
+    fn export(&mut self, orders: Vec<(Order, OrderId)>) {
+        for (order, _) in in_priority(orders) {
+            let terms = ExportedTerms {
+                firm: order.firm,
+                group: order.group,
+                tif: order.tif,
+                post_only: order.post_only,
+                self_trade: order.self_trade,
+            };
+            let (attributed, capacity) = (order.attributed, order.capacity);
+            self.say(Exported { terms, attributed, capacity }, &order, order.open);
+        }
+    }
+
+    /// Ends orders that another partition has now.
+    fn end_moved(&mut self, orders: Vec<(Order, OrderId)>) {
+        for (order, _) in in_priority(orders) {
+            let told = Order { open: 0, ..order };
+            self.say(Canceled::PLAIN, &told, order.open);
+            self.reports.last_mut().unwrap().reason = Reason::Moved;
+        }
+    }
+
+    /// Resumes a symbol with the orders that have come, if these are all.
+    fn arrive(
+        &mut self,
+        symbol: SymbolId,
+        asked: &MoveSymbol,
+        orders: Vec<(Order, OrderId)>,
+    ) -> Result<(), Reason> {
+        let open: u128 = orders.iter().map(|(order, _)| u128::from(order.open)).sum();
+        let (bids, offers): (Vec<_>, Vec<_>) =
+            orders.iter().partition(|(order, _)| order.side.is_buy());
+        let bid = bids.iter().map(|(order, _)| order.price).max();
+        let offer = offers.iter().map(|(order, _)| order.price).min();
+        let crosses = bid.zip(offer).is_some_and(|(bid, offer)| bid >= offer);
+        let count = orders.len() as u64;
+        if crosses || (count, open) != (asked.orders, u128::from(asked.quantity.0)) {
+            return Err(Reason::InvalidMove);
+        }
+        let partition = self.away.remove(&symbol).unwrap().asked.partition;
+        self.say_move(symbol, asked, orders.len());
+        for (order, there) in in_priority(orders) {
+            let imported = Imported {
+                id_there: there,
+                partition,
+                attributed: order.attributed,
+                capacity: order.capacity,
+            };
+            self.say(imported, &order, order.open);
+            self.orders.push(order);
         }
         Ok(())
     }
