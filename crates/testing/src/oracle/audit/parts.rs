@@ -139,8 +139,8 @@ fn is_whole(head: &Report, traded: u128) -> bool {
 
 /// Returns true for a report that comes after the last trade of an auction.
 pub(super) fn follows_auction(r: &Report) -> bool {
-    use ReportKind::{Accepted, BandsSet, Canceled, Crossed, Entered, Executed, Replaced};
-    use ReportKind::{Repriced, StateChanged};
+    use ReportKind::{Accepted, BandsSet, Canceled, Crossed, Entered, Executed, ReferenceSet};
+    use ReportKind::{Replaced, Repriced, StateChanged, SymbolChanged};
     match r.kind {
         Executed => matches!(r.body(), Body::Executed(executed) if executed.auction.is_none()),
         Canceled => matches!(
@@ -148,6 +148,8 @@ pub(super) fn follows_auction(r: &Report) -> bool {
             Reason::AuctionLeftover | Reason::BandEnded | Reason::ShortEnded | Reason::WorkLimit
         ),
         Accepted | BandsSet | Crossed | Entered | Replaced | Repriced | StateChanged => true,
+        // The operator's prices take the place of those of an auction that is over.
+        ReferenceSet | SymbolChanged => true,
         _ => false,
     }
 }
