@@ -1,14 +1,20 @@
-//! Instruction counts of hot paths: one row, once, on one thread.
+//! Instruction counts of hot paths, and of the dearest commands: one row, once, on one thread.
 //!
 //! `scripts/instructions` runs each row under callgrind and compares the counts with the budgets in
-//! `bench/instructions.toml`. Only the work inside [`counted`] is counted; generating the flow, the
-//! opening book and the checks are not. `cargo run --release --example instructions -- ROW` prints
-//! the number of counted events; without an argument it prints the rows. A wrong outcome ends the
-//! run.
+//! `bench/instructions.toml`. Only the work inside functions called `counted` is counted;
+//! generating the flow, the opening book and the checks are not.
+//!
+//! `cargo run --release --example instructions` prints the rows. With `path ROW` it prints the
+//! number of counted events of a hot path. With `worst ROW SCALE` it prints the number of reports
+//! of a command beside a crowd, and of what the command may look at: a scale of 10 is a tenth of
+//! the crowd. A wrong outcome ends the run.
 
 #[expect(dead_code, reason = "no clock is read here")]
 #[path = "contest.rs"]
 mod contest;
+#[expect(dead_code, reason = "no clock is read here")]
+#[path = "worst/mod.rs"]
+mod worst;
 
 use contest::{CHUNK, RingSink, Sequencer};
 use ringside::config::Config;
@@ -55,16 +61,40 @@ const SEED: u64 = 2026;
 const BATCH: usize = 64;
 
 fn main() -> ExitCode {
-    let Some(name) = std::env::args().nth(1) else {
-        ROWS.iter().for_each(|row| println!("{} {}", row.name, row.less.unwrap_or_default()));
-        return ExitCode::SUCCESS;
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let events = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {
+            print_rows();
+            return ExitCode::SUCCESS;
+        }
+        ["path", name] => ROWS.iter().find(|row| row.name == name).map(|row| (row.run)()),
+        ["worst", name, scale] => worst(name, scale),
+        _ => None,
     };
-    let Some(row) = ROWS.iter().find(|row| row.name == name) else {
-        eprintln!("no row is called {name:?}");
+    let Some(events) = events else {
+        eprintln!("no such row: {}", args.join(" "));
         return ExitCode::from(2);
     };
-    println!("{}", (row.run)());
+    println!("{events}");
     ExitCode::SUCCESS
+}
+
+/// Prints the kind and the name of each row, and the row that is to be subtracted.
+fn print_rows() {
+    for row in ROWS {
+        println!("path\t{}\t{}", row.name, row.less.unwrap_or_default());
+    }
+    for row in worst::ROWS.iter().copied().flatten() {
+        println!("worst\t{}\t", row.what);
+    }
+}
+
+/// Counts the first command of a row, without a measurement of others before it.
+fn worst(name: &str, scale: &str) -> Option<u64> {
+    let row = worst::ROWS.iter().copied().flatten().find(|row| row.what == name)?;
+    let scale = scale.parse().ok().filter(|&scale| scale > 0)?;
+    let outcome = (row.run)(worst::Size { scale, once: true });
+    Some(outcome.reports + outcome.looks_at)
 }
 
 /// Runs the counted region. Callgrind finds the function by its name.
