@@ -133,8 +133,8 @@ impl Engine {
     }
 
     /// Extends a call instead of ending it, if its price is beyond the collar and the call may be
-    /// extended once more. The state that was to come is scheduled anew, in place of any plan of the
-    /// symbol.
+    /// extended once more. The state that was to come is scheduled anew, in place of any plan of
+    /// the symbol.
     pub(super) fn extend_call(
         &mut self,
         at: &Sequenced,
