@@ -1,12 +1,13 @@
 //! Ringside: a stock exchange core for one machine.
 //!
-//! The program is in [`cli`], with its [`config`]; [`serve`] puts a venue on a network. Everything
-//! else lies in crates of its own, in the order of the flow: [`model`], [`engine`], [`journal`],
+//! The program is in [`cli`], with its [`config`]; [`serve`] puts a venue on a network,
+//! and its events go to the [`log`]. Everything else lies in crates of its own, in the order of the flow: [`model`], [`engine`], [`journal`],
 //! [`wire`], [`core`], [`edge`], [`cluster`], [`load`]. A program that only wants an order book
 //! depends on `ringside-model` and `ringside-engine`.
 
 pub mod cli;
 pub mod config;
+pub mod log;
 pub mod serve;
 
 pub use ringside_cluster as cluster;

@@ -1,5 +1,6 @@
 //! Entry point of the `ringside` program.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::{ExitCode, abort};
 
 fn main() -> ExitCode {
@@ -10,9 +11,12 @@ fn main() -> ExitCode {
 /// Makes a panic of any thread end the process, also in a build that unwinds: a ring guard that is
 /// dropped while unwinding would release commands that were never journaled.
 fn abort_on_panic() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        report(info);
+    std::panic::set_hook(Box::new(|info| {
+        let trace = Backtrace::capture();
+        match trace.status() {
+            BacktraceStatus::Captured => ringside::log::stopped(&format!("{info}\n{trace}")),
+            _ => ringside::log::stopped(&info.to_string()),
+        }
         abort();
     }));
 }

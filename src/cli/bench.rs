@@ -19,6 +19,7 @@ pub mod sweep;
 pub mod tally;
 
 use super::{CliError, stop_on_signals};
+use crate::cli::output::{self, out, outln};
 use crate::config::Config;
 use case::Case;
 use clap::{Args, Subcommand};
@@ -121,16 +122,16 @@ fn run_one(args: &BenchArgs, config: &Config, stop: &Arc<AtomicBool>) -> Result<
     let machine = Machine::this();
     let preface = figures::preface(&case, &machine)?;
     if *json {
-        eprint!("{preface}");
+        output::prompt(&preface);
     } else {
-        println!("{preface}");
+        outln!("{preface}")?;
     }
     let (outcome, proof) = case.run(stop)?;
     let summary = figures::summary(&case, &machine, &outcome, &proof)?;
     if *json {
-        println!("{summary:#}");
+        outln!("{summary:#}")?;
     } else {
-        print!("{}", figures::table(&case, &outcome, &proof));
+        out!("{}", figures::table(&case, &outcome, &proof))?;
     }
     write(&out.join("summary.json"), &format!("{summary:#}\n"))?;
     let histogram = &outcome.corrected().histogram;

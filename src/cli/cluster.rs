@@ -3,6 +3,7 @@
 //! for.
 
 use super::CliError;
+use crate::cli::output::outln;
 use crate::config::Config;
 use crate::serve::node::coordinator;
 use clap::{Args, Subcommand};
@@ -43,7 +44,7 @@ pub(super) fn run(command: ClusterCommand, config: &Config) -> Result<(), CliErr
     match command {
         ClusterCommand::Status => {
             let record = read(&mut *coordinator)?;
-            println!("{}", serde_json::to_string_pretty(&record).expect("it can be written"));
+            outln!("{}", serde_json::to_string_pretty(&record).expect("it can be written"))?;
             Ok(())
         }
         ClusterCommand::Add { node, address } => change(&mut *coordinator, |record| {
@@ -75,7 +76,7 @@ pub(super) fn hand_over(args: &HandoverArgs, config: &Config) -> Result<(), CliE
     while Instant::now() < until {
         let record = read(&mut *coordinator)?;
         if record.leader == to {
-            println!("{to} leads in epoch {}", record.epoch);
+            outln!("{to} leads in epoch {}", record.epoch)?;
             return Ok(());
         }
         std::thread::sleep(LOOK);

@@ -2,6 +2,7 @@
 //! publisher as every other session.
 
 use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals};
+use crate::cli::output::{note, printed};
 use crate::config::Config;
 use clap::Args;
 use ringside_core::json_reports::JsonReports;
@@ -65,16 +66,15 @@ pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let mut past = Past { directory: &mut directory, count: &mut count };
     let mut venue = Venue::open(config.journal_options(dir)?, config.shape(), &mut past)?;
     let kept = if temporary.is_some() { " (temporary)" } else { "" };
-    eprintln!("ringside: threads: {}", layout.plan);
+    note!("threads: {}", layout.plan);
     let durability = config.durability()?;
-    eprintln!("ringside: journal: {}{kept}", dir.display());
-    eprintln!("ringside: {}", durability.banner());
+    note!("journal: {}{kept}", dir.display());
+    note!("{}", durability.banner());
     let restart = std::mem::take(&mut venue.restart);
     tell_restart(&restart);
     let snapshots = config.snapshots().filter(|_| temporary.is_none());
-    let say = |what| eprintln!("ringside: {what}");
     let snapshots =
-        snapshots.map(|policy| venue.take_snapshots(policy, config.sizes(), None, say)).transpose();
+        snapshots.map(|policy| venue.take_snapshots(policy, config.sizes(), None)).transpose();
     let _snapshots =
         snapshots.map_err(|error| CliError::Failure(format!("cannot start a thread: {error}")))?;
 
@@ -90,7 +90,7 @@ pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let source = Batches { receiver, batch: vec![].into_iter() };
     let told = Told { printer, count };
     let closed = venue.run(&layout, source, told, &control, None, vec![])?;
-    let closed = closed.expect("nobody abandons it");
+    let mut closed = closed.expect("nobody abandons it");
     let seconds = began.elapsed().as_secs_f64();
 
     let probe = closed.probe;
@@ -116,13 +116,14 @@ pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
         std::fs::write(path, format!("{summary:#}\n"))
             .map_err(|error| CliError::Failure(format!("{}: {error}", path.display())))?;
     }
-    eprintln!(
-        "ringside: seqno {}, {} reports, state {}, output {}, {seconds:.3} s",
+    note!(
+        "seqno {}, {} reports, state {}, output {}, {seconds:.3} s",
         probe.seqno,
         probe.reports,
         hex(probe.state),
         hex(probe.output)
     );
+    closed.subscriber.printer.finish()?;
     if control.stop.load(Ordering::Relaxed) {
         // The reading thread may wait forever for input, so it is not joined.
         return Ok(());
@@ -131,9 +132,9 @@ pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     read.map_err(|error| CliError::Failure(format!("{}:{error}", args.file.display())))
 }
 
-/// Prints the outcome of a restart.
+/// Logs the outcome of a restart.
 pub(super) fn tell_restart(restart: &Restart) {
-    restart.notes.iter().for_each(|note| eprintln!("ringside: {note}"));
+    restart.notes.iter().for_each(|note| tracing::warn!(event = "restart", "{note}"));
     let Restart { snapshot, seqno, elapsed, .. } = restart;
     let from = match snapshot.0 {
         0 => "the whole journal".to_string(),
@@ -141,7 +142,11 @@ pub(super) fn tell_restart(restart: &Restart) {
     };
     if seqno.0 > 0 {
         let seconds = elapsed.as_secs_f64();
-        eprintln!("ringside: recovered up to seqno {seqno} from {from} in {seconds:.3} s");
+        tracing::info!(
+            event = "recovered",
+            seqno = seqno.0,
+            "recovered up to seqno {seqno} from {from} in {seconds:.3} s"
+        );
     }
 }
 
@@ -364,6 +369,8 @@ impl Subscriber for Told {
 pub(super) struct Printer {
     pub lines: JsonReports,
     quiet: bool,
+    /// Failure of standard output.
+    failed: Option<CliError>,
     out: Vec<u8>,
     pub counts: BTreeMap<&'static str, u64>,
     pub reasons: BTreeMap<&'static str, u64>,
@@ -374,13 +381,27 @@ impl Printer {
 
     pub(super) fn new(quiet: bool, names: Names) -> Self {
         let (counts, reasons) = (BTreeMap::new(), BTreeMap::new());
-        Printer { lines: JsonReports::with_names(names), quiet, out: vec![], counts, reasons }
+        Printer {
+            lines: JsonReports::with_names(names),
+            quiet,
+            failed: None,
+            out: vec![],
+            counts,
+            reasons,
+        }
+    }
+
+    /// Prints the rest, and returns the failure of standard output, if there was one.
+    pub(super) fn finish(&mut self) -> Result<(), CliError> {
+        self.flush();
+        self.failed.take().map_or(Ok(()), Err)
     }
 
     pub(super) fn flush(&mut self) {
-        let written = std::io::stdout().lock().write_all(&self.out);
-        // Standard output is closed, as in `| head`: the session still runs to its end.
-        self.quiet |= written.is_err();
+        // The session still runs to its end if standard output is closed, as in `| head`, or full.
+        if let Err(error) = printed(std::io::stdout().lock().write_all(&self.out)) {
+            (self.quiet, self.failed) = (true, Some(error));
+        }
         self.out.clear();
     }
 }

@@ -3,6 +3,7 @@
 use super::journal::{NamedField, UnitChanges, command_fields, decode, json_line};
 use super::replay::open;
 use super::{CliError, FRAME_SCHEMA_VERSION};
+use crate::cli::output::outln;
 use crate::config::Config;
 use clap::Args;
 use ringside_core::json_reports::JsonReports;
@@ -39,7 +40,7 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     }
     let chain: Vec<String> = story.chain.iter().map(OrderNumber::to_string).collect();
     if chain.len() > 1 && !args.json {
-        println!("one replaced the other: orders {}", chain.join(", "));
+        outln!("one replaced the other: orders {}", chain.join(", "))?;
     }
     let causes = Causes::read(&story.events, config)?;
     for event in &story.events {
@@ -47,11 +48,11 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
         let asked_about = if args.chain { event.order } else { order };
         let cause = event.sentence(asked_about, kind, &causes.names);
         if args.json {
-            println!("{}", story.json(event, kind, sent, &cause, &causes.names)?);
+            outln!("{}", story.json(event, kind, sent, &cause, &causes.names)?)?;
         } else {
-            println!("{cause}");
-            println!("    sent      {}", json_line(sent));
-            println!("    reported  {}", event.line.trim_end());
+            outln!("{cause}")?;
+            outln!("    sent      {}", json_line(sent))?;
+            outln!("    reported  {}", event.line.trim_end())?;
         }
     }
     Ok(())

@@ -8,18 +8,22 @@ mod explain;
 mod journal;
 mod load;
 mod market_data;
+mod output;
 mod partition;
 mod password;
 mod replay;
 mod report;
 mod serve;
+mod signals;
 mod snapshot;
 
 use crate::config::{Config, ConfigError};
+use crate::log;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use output::{note, out, outln};
 use ringside_core::recovery::replay::ReplayError;
 use ringside_journal::JournalError;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,7 +51,7 @@ struct Cli {
 
 /// Flags of every command. A flag takes precedence over `RINGSIDE__SECTION__KEY` in the
 /// environment, the environment over the config file.
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Common {
     /// Config file (TOML).
     #[arg(long, global = true, value_name = "FILE")]
@@ -78,6 +82,13 @@ enum Command {
     /// Run a file (or `-`, standard input) as a session; print every report.
     Exec(exec::ExecArgs),
     /// Run a venue on the network. It recovers by itself; SIGTERM ends it cleanly.
+    ///
+    /// SIGTERM and SIGINT: accepted commands finish, their reports are sent, the journal is closed. A
+    /// second signal within 5 seconds changes nothing; a second one later, or a third one, ends the
+    /// process at once.
+    ///
+    /// SIGHUP: the password file and the settings of the log are read again, and the file of the log
+    /// is opened again. What cannot be read stays as it was.
     Serve(serve::ServeArgs),
     /// Show or change the cluster that a venue is a node of.
     #[command(subcommand)]
@@ -148,6 +159,9 @@ pub enum CliError {
     /// The configuration is wrong or does not fit the journal: exit code 5.
     #[error("{0}")]
     Config(String),
+    /// Nobody reads standard output any more, as in `| head`: exit code 0.
+    #[error("standard output is closed")]
+    Closed,
 }
 
 impl CliError {
@@ -157,6 +171,7 @@ impl CliError {
             CliError::Check(_) => 3,
             CliError::Corrupt(_) => 4,
             CliError::Config(_) => 5,
+            CliError::Closed => 0,
         }
     }
 }
@@ -199,13 +214,31 @@ impl From<ReplayError> for CliError {
 
 /// Runs the program; returns its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ringside: {error}");
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) => return usage(&asked),
+    };
+    if !matches!(cli.command, Command::Serve(_)) {
+        log::to_terminal();
+    }
+    let outcome = run(cli).and_then(|()| output::flush());
+    if let Err(error) = &outcome
+        && error.code() > 0
+    {
+        log::stopped(&error.to_string());
+    }
+    log::finish();
+    ExitCode::from(outcome.map_or_else(|error| error.code(), |()| 0))
+}
+
+/// Prints the help or the version that was asked for, or the fault in the arguments.
+fn usage(asked: &clap::Error) -> ExitCode {
+    match output::printed(asked.print()) {
+        Err(error) if !asked.use_stderr() && error.code() > 0 => {
+            note!("{error}");
             ExitCode::from(error.code())
         }
+        _ => ExitCode::from(asked.exit_code() as u8),
     }
 }
 
@@ -219,7 +252,11 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
     match cli.command {
         Command::Exec(args) => exec::run(&args, &config(Config::default())?),
         Command::Password(args) => password::run(&args),
-        Command::Serve(args) => serve::run(&args, config(Config::for_serve())?),
+        Command::Serve(args) => {
+            let common = cli.common.clone();
+            let again = move || load(&common, Config::for_serve());
+            serve::run(&args, config(Config::for_serve())?, again)
+        }
         Command::Cluster(command) => cluster::run(command, &config(Config::for_serve())?),
         Command::Handover(args) => cluster::hand_over(&args, &config(Config::for_serve())?),
         Command::Symbols => partition::print(&config(Config::for_serve())?),
@@ -235,14 +272,13 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
         Command::Explain(args) => explain::run(&args, &config(Config::default())?),
         Command::Config(ConfigCommand::Check { .. }) => check(&config(Config::default())?),
         Command::Config(ConfigCommand::Print { .. }) => {
-            print!("{}", config(Config::default())?.to_toml());
-            Ok(())
+            out!("{}", config(Config::default())?.to_toml())
         }
         Command::Completions { shell } => {
             // The generator ends the process if it cannot write.
             let mut text = vec![];
             clap_complete::generate(shell, &mut Cli::command(), "ringside", &mut text);
-            printed(std::io::stdout().write_all(&text))
+            output::printed(std::io::stdout().write_all(&text))
         }
     }
 }
@@ -268,21 +304,10 @@ fn load(common: &Common, base: Config) -> Result<Config, CliError> {
 fn check(config: &Config) -> Result<(), CliError> {
     let cores = ringside_core::pipeline::plan::allowed_cores();
     let layout = config.layout(&cores)?;
-    println!("ok");
-    println!("cores that may be used: {cores:?}");
-    println!("thread plan: {}", layout.plan);
+    outln!("ok")?;
+    outln!("cores that may be used: {cores:?}")?;
+    outln!("thread plan: {}", layout.plan)?;
     Ok(())
-}
-
-/// Returns the outcome of a command whose output is written. A closed reader, as in `| head`, is no
-/// failure.
-fn printed(written: std::io::Result<()>) -> Result<(), CliError> {
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(CliError::Failure(format!("cannot write to standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Returns the folder of the journal that a command reads.

@@ -3,6 +3,7 @@
 //! table asks for.
 
 use super::CliError;
+use crate::cli::output::outln;
 use crate::config::Config;
 use crate::serve::moves::keepers;
 use clap::Args;
@@ -34,7 +35,7 @@ pub(super) struct MoveSymbolArgs {
 /// Prints the table of symbols.
 pub(super) fn print(config: &Config) -> Result<(), CliError> {
     let (_, table) = read(&mut open(config)?, KEEPER_TIME_MAX)?;
-    println!("{}", serde_json::to_string_pretty(&table).expect("it can be written"));
+    outln!("{}", serde_json::to_string_pretty(&table).expect("it can be written"))?;
     Ok(())
 }
 
@@ -49,7 +50,7 @@ pub(super) fn move_symbol(args: &MoveSymbolArgs, config: &Config) -> Result<(), 
         let (_, table) = read(&mut keepers, KEEPER_TIME_MAX)?;
         let place = table.symbols.get(symbol).filter(|place| place.moving.is_none());
         if let Some(place) = place.filter(|place| place.partition == *partition) {
-            println!("{symbol} is at partition {partition} since version {}", place.version);
+            outln!("{symbol} is at partition {partition} since version {}", place.version)?;
             return Ok(());
         }
         std::thread::sleep(LOOK);

@@ -1,6 +1,7 @@
 //! `ringside password`: sets a user's line in the file of passwords of a venue.
 
-use super::CliError;
+use super::output::note;
+use super::{CliError, output};
 use clap::Args;
 use ringside_edge::gateway::accounts::set_password;
 use std::path::PathBuf;
@@ -17,12 +18,12 @@ pub(super) struct PasswordArgs {
 /// Reads the password from standard input, so that it does not appear in the history of a shell.
 pub(super) fn run(args: &PasswordArgs) -> Result<(), CliError> {
     let mut password = String::new();
-    eprint!("password for {}: ", args.user);
+    output::prompt(&format!("password for {}: ", args.user));
     std::io::stdin()
         .read_line(&mut password)
         .map_err(|error| CliError::Failure(format!("cannot read the password: {error}")))?;
     set_password(&args.file, &args.user, password.trim_end())
         .map_err(|error| CliError::Failure(error.to_string()))?;
-    eprintln!("ringside: {} has a password; a venue reads the file when it starts", args.user);
+    note!("{} has a password; a venue reads the file when it starts", args.user);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::exec::Printer;
 use super::{CliError, SCHEMA_VERSION, hex, journal_dir};
+use crate::cli::output::{note, outln};
 use crate::config::Config;
 use clap::Args;
 use ringside_core::merge::Subscriber;
@@ -63,7 +64,7 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
     replayed.read(&mut reader, until)?;
     let seconds = began.elapsed().as_secs_f64();
     let probe = replayed.probe();
-    replayed.subscriber.pause();
+    replayed.subscriber.finish()?;
     if let Some(until) = args.until.filter(|&until| until > probe.seqno) {
         let end = probe.seqno;
         return Err(CliError::Failure(format!("the journal ends at seqno {end}, before {until}")));
@@ -84,18 +85,18 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
         "seconds": seconds,
     });
     if args.json {
-        println!("{summary:#}");
+        outln!("{summary:#}")?;
     } else if !args.reports {
-        println!("seqno         {}", probe.seqno);
-        println!("reports       {}", probe.reports);
-        println!("live orders   {live}");
-        println!("state hash    {}", hex(probe.state));
-        println!("output hash   {}", hex(probe.output));
-        println!("hash probes   {} compared, all equal", replayed.probes_checked);
+        outln!("seqno         {}", probe.seqno)?;
+        outln!("reports       {}", probe.reports)?;
+        outln!("live orders   {live}")?;
+        outln!("state hash    {}", hex(probe.state))?;
+        outln!("output hash   {}", hex(probe.output))?;
+        outln!("hash probes   {} compared, all equal", replayed.probes_checked)?;
     }
     let commands = probe.seqno - from;
     let rate = commands as f64 / seconds / 1e6;
-    eprintln!("ringside: replayed {commands} commands in {seconds:.3} s, {rate:.1} M/s");
+    note!("replayed {commands} commands in {seconds:.3} s, {rate:.1} M/s");
     note_tail(&reader);
     Ok(())
 }
@@ -132,18 +133,21 @@ pub(super) fn book(args: &BookArgs, config: &Config) -> Result<(), CliError> {
             "bids": side(&bids),
             "offers": side(&offers),
         });
-        println!("{book:#}");
+        outln!("{book:#}")?;
         return Ok(());
     }
-    println!("{} after seqno {seqno}", args.symbol);
-    println!(
+    outln!("{} after seqno {seqno}", args.symbol)?;
+    outln!(
         "{:>24} {:>14} | {:<14} {:<24}",
-        "bid qty (orders)", "bid", "offer", "offer qty (orders)"
-    );
+        "bid qty (orders)",
+        "bid",
+        "offer",
+        "offer qty (orders)"
+    )?;
     for row in 0..bids.len().max(offers.len()) {
         let (bid, bid_size) = cells(bids.get(row), tick);
         let (offer, offer_size) = cells(offers.get(row), tick);
-        println!("{bid_size:>24} {bid:>14} | {offer:<14} {offer_size:<24}");
+        outln!("{bid_size:>24} {bid:>14} | {offer:<14} {offer_size:<24}")?;
     }
     Ok(())
 }
@@ -175,9 +179,10 @@ fn identity(config: &Config) -> Identity {
 
 /// Returns the newest valid snapshot as the start of a replay that needs no earlier reports.
 fn newest_snapshot(config: &Config, until: Option<SeqNo>) -> Result<Start, CliError> {
-    let say = |what| eprintln!("ringside: {what}");
     let dir = journal_dir(config)?;
-    Ok(Start::at_newest_snapshot(dir, identity(config), config.shape(), until, |_| Ok(()), say))
+    let start = Start::at_newest_snapshot(dir, identity(config), config.shape(), until, |_| Ok(()));
+    start.skipped.iter().for_each(|why| note!("{why}"));
+    Ok(start)
 }
 
 /// Prints a note if bytes follow the last frame, or if frames are missing.
@@ -185,18 +190,15 @@ pub(super) fn note_tail(reader: &Reader) {
     let (from, seqno) = (reader.position(), reader.seqno());
     let end = |to: Position| format!("up to segment {} offset {}", to.segment, to.offset);
     match reader.tail() {
-        Some(Tail::Torn { to }) => eprintln!(
-            "ringside: a torn tail behind seqno {seqno}, from segment {} offset {} {}; no commit \
+        Some(Tail::Torn { to }) => note!(
+            "a torn tail behind seqno {seqno}, from segment {} offset {} {}; no commit \
              mark covers it, the next start of a writer cuts it",
             from.segment,
             from.offset,
             end(to)
         ),
         Some(Tail::Lost { lost, to }) => {
-            eprintln!(
-                "ringside: {lost}; the next start of a writer cuts the bytes behind, {}",
-                end(to)
-            )
+            note!("{lost}; the next start of a writer cuts the bytes behind, {}", end(to))
         }
         Some(Tail::Clean) | None => {}
     }

@@ -6,6 +6,7 @@
 
 use super::replay::{note_tail, open};
 use super::{CliError, SCHEMA_VERSION, hex};
+use crate::cli::output::{note, outln};
 use crate::config::Config;
 use clap::Args;
 use jiff::civil::Date;
@@ -96,24 +97,24 @@ pub(super) fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
             "corrected": trades.amended()[1],
             "symbols": symbols.map(row).collect::<Vec<_>>(),
         });
-        println!("{summary:#}");
+        outln!("{summary:#}")?;
     } else {
-        println!("{:16} {:>12} {:>18} {:>24}", "symbol", "trades", "quantity", "notional");
+        outln!("{:16} {:>12} {:>18} {:>24}", "symbol", "trades", "quantity", "notional")?;
         for (symbol, trades, quantity, notional) in symbols {
-            println!("{symbol:16} {trades:>12} {quantity:>18} {notional:>24}");
+            outln!("{symbol:16} {trades:>12} {quantity:>18} {notional:>24}")?;
         }
         let [broken, corrected] = trades.amended();
-        println!(
+        outln!(
             "{broken} trades taken back are in the totals, and {corrected} with the terms before a correction"
-        );
-        println!(
+        )?;
+        outln!(
             "proved: both sides of every trade agree, the file adds up, {} hash probes are equal, output \
              hash {}",
             replayed.probes_checked,
             hex(probe.output)
-        );
+        )?;
     }
-    eprintln!("ringside: {}: {} trades", out.display(), trades.trades.len());
+    note!("{}: {} trades", out.display(), trades.trades.len());
     note_tail(&reader);
     Ok(())
 }

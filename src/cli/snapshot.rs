@@ -2,6 +2,7 @@
 //! earlier commands.
 
 use super::{CliError, SCHEMA_VERSION, journal_dir};
+use crate::cli::output::{note, outln};
 use crate::config::Config;
 use clap::Args;
 use ringside_core::recovery::snapshot;
@@ -38,9 +39,9 @@ fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
         return Err(CliError::Config(what.into()));
     }
     let identity = venue::identity(config.matching_hash());
-    let say = |what: String| eprintln!("ringside: {what}");
     let began = Instant::now();
-    let mut snapshotter = Snapshotter::open(dir, identity, config.sizes(), say)?;
+    let mut snapshotter = Snapshotter::open(dir, identity, config.sizes())?;
+    snapshotter.skipped.iter().for_each(|why| note!("{why}"));
     snapshotter.follow_to(snapshotter.newest_segment()?)?;
     let seqno = snapshotter.seqno();
     let stored = snapshotter.take()?;
@@ -52,25 +53,25 @@ fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
                 "bytes": stored.bytes, "orders": stored.orders,
                 "state_hash": format!("{:032x}", stored.state), "seconds": seconds,
             });
-            println!("{snapshot:#}");
+            outln!("{snapshot:#}")?;
         }
-        (Some(stored), false) => println!("{stored}, {seconds:.3} s in all"),
+        (Some(stored), false) => outln!("{stored}, {seconds:.3} s in all")?,
         (None, true) => {
-            println!("{:#}", json!({ "schema_version": SCHEMA_VERSION, "seqno": seqno.0 }))
+            outln!("{:#}", json!({ "schema_version": SCHEMA_VERSION, "seqno": seqno.0 }))?
         }
-        (None, false) if seqno.0 == 0 => println!("nothing is committed yet: no snapshot"),
-        (None, false) => println!("the newest snapshot is at seqno {seqno} already"),
+        (None, false) if seqno.0 == 0 => outln!("nothing is committed yet: no snapshot")?,
+        (None, false) => outln!("the newest snapshot is at seqno {seqno} already")?,
     }
     if args.retire_segments {
         let retired = snapshotter.retire_segments()?;
-        eprintln!("ringside: {retired} segments removed");
+        note!("{retired} segments removed");
     }
     Ok(())
 }
 
 fn list(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
     let listing = snapshot::list(journal_dir(config)?, venue::identity(config.matching_hash()));
-    listing.damage.iter().for_each(|damage| eprintln!("ringside: {damage}"));
+    listing.damage.iter().for_each(|damage| note!("{damage}"));
     for entry in &listing.entries {
         let state = format!("{:032x}", entry.state);
         if args.json {
@@ -78,9 +79,9 @@ fn list(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
                 "schema_version": SCHEMA_VERSION, "seqno": entry.seqno.0, "path": entry.path,
                 "state_hash": state,
             });
-            println!("{line}");
+            outln!("{line}")?;
         } else {
-            println!("seqno {:>12}  state {state}  {}", entry.seqno, entry.path.display());
+            outln!("seqno {:>12}  state {state}  {}", entry.seqno, entry.path.display())?;
         }
     }
     Ok(())

@@ -2,11 +2,13 @@
 //! flags. Every limit of the venue is named here and checked against the others at the start.
 
 mod cluster;
+mod log;
 mod network;
 mod partition;
 mod schedule;
 
 pub use cluster::ClusterSection;
+pub use log::LogSection;
 pub use network::{FeedSection, GatewaySection, SessionSection, SymbolSection};
 pub use partition::PartitionSection;
 pub use schedule::{EventSection, ScheduleSection};
@@ -47,6 +49,8 @@ pub struct Config {
     pub feed: FeedSection,
     /// Cluster that this node belongs to: other machines with the same journal.
     pub cluster: ClusterSection,
+    /// Log of a network venue.
+    pub log: LogSection,
     /// Section `[partition]`: the part of the venue's symbols that is traded here.
     pub partition: PartitionSection,
     /// Symbols that a network venue begins with.
@@ -246,6 +250,8 @@ impl Config {
         if self.engine.hash_probe_interval == 0 {
             return fail("engine.hash_probe_interval", "must be at least 1".into());
         }
+        self.log.format()?;
+        self.log.level()?;
         network::check(&self.instruments, &self.sessions, &self.gateway)?;
         schedule::check(&self.schedule)?;
         self.cluster.check(self.durability()?)?;

@@ -8,7 +8,7 @@ use ringside_edge::feed::glimpse::{GlimpseConfig, GlimpseServer};
 use ringside_edge::feed::rerequest::{RerequestConfig, RerequestServer};
 use ringside_edge::feed::sender::{FeedSender, LineConfig, SenderConfig};
 use ringside_edge::feed::service::{Duties, Service};
-use ringside_edge::gateway::accounts::Accounts;
+use ringside_edge::gateway::accounts::Passwords;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,7 +18,6 @@ pub(super) fn sender(
     session: &str,
     reader: StreamReader,
     first: u64,
-    say: impl FnMut(String) + Send + 'static,
 ) -> Result<FeedSender, ServeError> {
     let feed = &config.feed;
     let line = |destinations: &Vec<SocketAddr>| LineConfig {
@@ -28,7 +27,7 @@ pub(super) fn sender(
     let lines = [line(&feed.a), line(&feed.b)];
     let session = mold_session(session);
     let sender = SenderConfig { session, lines, multicast_ttl: feed.ttl };
-    FeedSender::open(&sender, reader, first, say).map_err(at("cannot open the feed".into()))
+    FeedSender::open(&sender, reader, first).map_err(at("cannot open the feed".into()))
 }
 
 /// Returns the service beside the sender: re-requests, snapshots of the book, the capture file.
@@ -36,16 +35,15 @@ pub(super) fn service(
     config: &Config,
     session: &str,
     reader: &StreamReader,
-    accounts: Accounts,
+    passwords: &Passwords,
     addresses: &mut Vec<(&'static str, String)>,
-    say: impl FnMut(String) + Send + 'static,
 ) -> Result<Service, ServeError> {
     let feed = &config.feed;
     let list =
         |line: &[SocketAddr]| line.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" ");
     addresses.push(("market data, line A (MoldUDP64, ITCH 5.0-compatible)", list(&feed.a)));
     addresses.push(("market data, line B", list(&feed.b)));
-    let mut duties = answers(config, session, reader, accounts, addresses)?;
+    let mut duties = answers(config, session, reader, passwords, addresses)?;
     if !feed.itch_file.as_os_str().is_empty() {
         let capture = Capture::open(&feed.itch_file, reader.clone()).map_err(|error| {
             ServeError::Config(ConfigError(format!("config: feed.itch_file: {error}")))
@@ -53,7 +51,7 @@ pub(super) fn service(
         addresses.push(("market data, file", feed.itch_file.display().to_string()));
         duties.capture = Some(capture);
     }
-    Service::start(duties, say).map_err(at("cannot start a thread".into()))
+    Service::start(duties).map_err(at("cannot start a thread".into()))
 }
 
 /// Returns the servers that answer listeners: re-requests and snapshots of the book.
@@ -61,7 +59,7 @@ pub(super) fn answers(
     config: &Config,
     session: &str,
     reader: &StreamReader,
-    accounts: Accounts,
+    passwords: &Passwords,
     addresses: &mut Vec<(&'static str, String)>,
 ) -> Result<Duties, ServeError> {
     const REQUESTS_PER_SECOND: u32 = 2_000;
@@ -87,7 +85,8 @@ pub(super) fn answers(
     if let Some(listen) = feed.glimpse {
         let visits =
             GlimpseConfig { listen, session, visitors_max: VISITORS_MAX, visit_max: VISIT_MAX };
-        let authorize = move |user: &str, password: &str| accounts.check(user, password).is_some();
+        let passwords = passwords.clone();
+        let authorize = move |user: &str, password: &str| passwords.check(user, password).is_some();
         let server = GlimpseServer::open(visits, reader.clone(), Box::new(authorize));
         let server = server.map_err(at(format!("cannot listen on {listen}")))?;
         let address = server.local_address().map_err(at("cannot ask a socket".into()))?;

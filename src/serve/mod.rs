@@ -31,7 +31,7 @@ use ringside_core::venue::{Restart, Venue};
 use ringside_edge::clock::TimerClock;
 use ringside_edge::feed::sender::FeedSender;
 use ringside_edge::feed::service::Service;
-use ringside_edge::gateway::accounts::{Accounts, AccountsError, UserRules};
+use ringside_edge::gateway::accounts::{Accounts, AccountsError, Passwords, UserRules};
 use ringside_edge::gateway::queue::{self, Consumer};
 use ringside_edge::gateway::server::{Gateway, Limits, Options as GatewayOptions, ServerError};
 use ringside_edge::schedule::Schedule;
@@ -113,17 +113,13 @@ pub enum ServeError {
 }
 
 impl LiveVenue {
-    /// Recovers the journal of the config, or creates it, and binds every socket. `say` receives
-    /// later messages of the threads beside the pipeline.
-    pub fn open(
-        config: &Config,
-        say: impl FnMut(String) + Clone + Send + 'static,
-    ) -> Result<LiveVenue, ServeError> {
+    /// Recovers the journal of the config, or creates it, and binds every socket.
+    pub fn open(config: &Config, passwords: &Passwords) -> Result<LiveVenue, ServeError> {
         let standby = past::recover(config)?;
-        let snapshots = past::take_snapshots(config, &standby, say.clone())?;
+        let snapshots = past::take_snapshots(config, &standby)?;
         let epoch = standby.place().epoch + 1;
         let (venue, past) = standby.lead(epoch)?;
-        LiveVenue::bind(config, venue, past, snapshots, None, say)
+        LiveVenue::bind(config, passwords, venue, past, snapshots, None)
     }
 
     /// Binds every socket of a venue that leads. Earlier messages stay available on request. The
@@ -131,11 +127,11 @@ impl LiveVenue {
     /// that this node has sent as a standby.
     fn bind(
         config: &Config,
+        passwords: &Passwords,
         mut venue: Venue,
         past: Past,
         snapshots: Option<SnapshotThread>,
         first: Option<u64>,
-        say: impl FnMut(String) + Clone + Send + 'static,
     ) -> Result<LiveVenue, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
         let Past { projections, mut directory, mut away, .. } = past;
@@ -159,10 +155,9 @@ impl LiveVenue {
 
         let (producer, queue): (_, Consumer) = queue::bounded(config.gateway.queue_slots);
         let reader = projections.encoder.sink().reader();
-        let accounts = accounts(config)?;
         let gateway = Gateway::open(
             gateway_options(config, &session),
-            accounts.clone(),
+            accounts(config, passwords.clone()),
             directory,
             reader.clone(),
             states.clone(),
@@ -176,8 +171,8 @@ impl LiveVenue {
             .extend(listening.admin.map(|admin| ("operator (lines of JSON)", admin.to_string())));
         let desk = DeskPort::new(reader.clone());
         let first = first.unwrap_or_else(|| reader.next_number(StreamId::MARKET_DATA));
-        let sender = feed::sender(config, &session, reader.clone(), first, say.clone())?;
-        let service = feed::service(config, &session, &reader, accounts, &mut addresses, say)?;
+        let sender = feed::sender(config, &session, reader.clone(), first)?;
+        let service = feed::service(config, &session, &reader, passwords, &mut addresses)?;
         let restart = std::mem::take(&mut venue.restart);
         let source = NetworkSource::new(commands, queue);
         Ok(LiveVenue {
@@ -230,6 +225,8 @@ impl LiveVenue {
             layout,
             ..
         } = self;
+        let low_space = venue.low_space();
+        let mut was_low = false;
         let stopping = || control.stop.load(Ordering::Relaxed);
         let mut day_ended = false;
         let began = Instant::now();
@@ -237,6 +234,10 @@ impl LiveVenue {
             if states.day_ended() && !std::mem::replace(&mut day_ended, true) {
                 gateway.end_session();
                 service.end_session();
+            }
+            let is_low = low_space.load(Ordering::Relaxed);
+            if is_low != std::mem::replace(&mut was_low, is_low) {
+                note_space(is_low);
             }
             if stopping() {
                 Progress::Ended
@@ -260,6 +261,18 @@ impl LiveVenue {
         while Instant::now() < deadline && sender.step(Instant::now()) > 0 {}
         gateway.finish(GOODBYE);
         Ok(Some((closed.probe, closed.end)))
+    }
+}
+
+#[cold]
+fn note_space(is_low: bool) {
+    if is_low {
+        tracing::warn!(
+            event = "low_space",
+            "the space for the journal runs out: new orders are refused until there is more"
+        );
+    } else {
+        tracing::info!(event = "space_is_back", "there is space for the journal again");
     }
 }
 
@@ -292,15 +305,19 @@ fn timers_of(venue: &Venue, away: impl Iterator<Item = SymbolId>) -> TimerTable 
     timers
 }
 
-/// Returns the users who may log in, with the rules of the config.
-fn accounts(config: &Config) -> Result<Accounts, ServeError> {
+/// Returns the passwords of the users who may log in.
+pub fn passwords(config: &Config) -> Result<Passwords, ServeError> {
     let users = config.sessions.iter().map(|session| session.user.as_str());
     let file = &config.gateway.passwords;
-    let mut accounts = if file.as_os_str().is_empty() {
-        Accounts::with_one_password(users, "ringside")?
-    } else {
-        Accounts::read(file)?
-    };
+    Ok(match file.as_os_str().is_empty() {
+        true => Passwords::same_for(users, "ringside")?,
+        false => Passwords::read(file)?,
+    })
+}
+
+/// Returns the users who may log in, with the rules of the config.
+fn accounts(config: &Config, passwords: Passwords) -> Accounts {
+    let mut accounts = Accounts::new(passwords);
     for session in &config.sessions {
         let names = |symbols: &Vec<String>| {
             symbols.iter().filter_map(|symbol| ringside_model::domain::Name::new(symbol)).collect()
@@ -312,7 +329,7 @@ fn accounts(config: &Config) -> Result<Accounts, ServeError> {
         };
         accounts.set_rules(&session.user, rules);
     }
-    Ok(accounts)
+    accounts
 }
 
 fn gateway_options(config: &Config, session: &str) -> GatewayOptions {

@@ -1,6 +1,5 @@
 //! Thread beside a leading partition that carries out the moves in the table of symbols.
 
-use super::node::Say;
 use super::{LiveVenue, ServeError, at};
 use crate::config::Config;
 use ringside_cluster::membership::Keeper;
@@ -23,11 +22,7 @@ pub struct Moves {
 
 impl Moves {
     /// Starts the thread if the config is that of a partition.
-    pub fn start(
-        config: &Config,
-        live: &LiveVenue,
-        mut say: impl Say,
-    ) -> Result<Option<Moves>, ServeError> {
+    pub fn start(config: &Config, live: &LiveVenue) -> Result<Option<Moves>, ServeError> {
         let section = &config.partition;
         if !section.is_given() {
             return Ok(None);
@@ -49,14 +44,14 @@ impl Moves {
                         pause = LOOK;
                     }
                     Ok(done) => {
-                        done.into_iter().for_each(&mut say);
+                        done.iter().for_each(|what| tracing::info!(event = "move", "{what}"));
                         continue;
                     }
                     // Every error leads to another attempt; an error is printed once.
                     Err(error) => {
                         let error = error.to_string();
                         if error != said && !stops.load(Ordering::Relaxed) {
-                            say(error.clone());
+                            tracing::warn!(event = "move_failed", "{error}");
                         }
                         said = error;
                         pause = RETRY_MAX.min(2 * pause);

@@ -4,7 +4,7 @@
 use super::moves::Moves;
 use super::past::{self, Past};
 use super::standby_feed::StandbyFeed;
-use super::{LiveVenue, ServeError, accounts, at};
+use super::{LiveVenue, ServeError, at};
 use crate::config::Config;
 use ringside_cluster::membership::node_file::{Machine, NodeFile};
 use ringside_cluster::membership::{
@@ -15,6 +15,7 @@ use ringside_cluster::replication::{Doors, ReplicationServer};
 use ringside_core::pipeline::Control;
 use ringside_core::recovery::snapshotter::SnapshotThread;
 use ringside_core::venue::{self, Restart, Standby};
+use ringside_edge::gateway::accounts::Passwords;
 use ringside_journal::{Kernel, Position};
 use ringside_model::durability::Durability;
 use std::io;
@@ -22,11 +23,6 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-/// Function that prints a message for the operator.
-pub trait Say: FnMut(String) + Clone + Send + 'static {}
-
-impl<F: FnMut(String) + Clone + Send + 'static> Say for F {}
 
 /// Returns the keeper of the cluster record that a config names.
 pub fn coordinator(config: &Config) -> Result<Box<dyn Coordinator>, ServeError> {
@@ -40,17 +36,15 @@ pub fn coordinator(config: &Config) -> Result<Box<dyn Coordinator>, ServeError> 
 /// each network before it trades.
 pub fn run(
     config: &Config,
+    passwords: &Passwords,
     stop: &AtomicBool,
     restarted: impl FnOnce(&Restart),
     leads: impl Fn(&LiveVenue),
-    say: impl Say,
 ) -> Result<(), ServeError> {
-    // Faults in the accounts show at the start and not when the node is to lead.
-    accounts(config)?;
-    let mut recovered = Recovered::new(config, say.clone())?;
+    let mut recovered = Recovered::new(config)?;
     restarted(&recovered.standby.restart);
     let has_lost = recovered.standby.restart.has_lost;
-    let mut running = Running::start(config, has_lost, stop, say.clone())?;
+    let mut running = Running::start(config, passwords, has_lost, stop)?;
     loop {
         match running.stand_by(&mut recovered.standby)? {
             None => return Ok(recovered.standby.close()?),
@@ -65,13 +59,15 @@ pub fn run(
                 let bytes = past::cut_behind(config, &place)?.map_or(0, |cut| cut.bytes);
                 let what = "the leader does not have them, and none was acknowledged";
                 let seqno = place.seqno;
-                running
-                    .node
-                    .ports
-                    .say(format!("journal: cut {bytes} bytes behind seqno {seqno}: {what}"));
+                tracing::warn!(
+                    event = "journal_cut",
+                    bytes,
+                    seqno = seqno.0,
+                    "journal: cut {bytes} bytes behind seqno {seqno}: {what}"
+                );
             }
         }
-        recovered = Recovered::new(config, say.clone())?;
+        recovered = Recovered::new(config)?;
         running.node.stands_by();
     }
 }
@@ -83,17 +79,18 @@ struct Recovered {
 }
 
 impl Recovered {
-    fn new(config: &Config, say: impl Say) -> Result<Self, ServeError> {
+    fn new(config: &Config) -> Result<Self, ServeError> {
         let standby = past::recover(config)?;
-        let snapshots = past::take_snapshots(config, &standby, say)?;
+        let snapshots = past::take_snapshots(config, &standby)?;
         Ok(Recovered { standby, snapshots })
     }
 }
 
 /// A node with its sockets and threads.
-struct Running<'a, F> {
+struct Running<'a> {
     config: &'a Config,
-    node: Node<Sockets<F>>,
+    passwords: &'a Passwords,
+    node: Node<Sockets>,
     doors: Arc<Doors>,
     _server: ReplicationServer,
     stop: &'a AtomicBool,
@@ -101,13 +98,13 @@ struct Running<'a, F> {
     feed_next: Option<u64>,
 }
 
-impl<'a, F: Say> Running<'a, F> {
+impl<'a> Running<'a> {
     /// Starts the node. The lock of the folder is held by the recovered journal.
     fn start(
         config: &'a Config,
+        passwords: &'a Passwords,
         has_lost: bool,
         stop: &'a AtomicBool,
-        say: F,
     ) -> Result<Self, ServeError> {
         let section = &config.cluster;
         let me = section.node().expect("this is called for a node of a cluster");
@@ -123,7 +120,7 @@ impl<'a, F: Say> Running<'a, F> {
         let errands = Errands::new(me.clone(), coordinator(config)?);
         let errands = errands.map_err(at("cannot start a thread".into()))?;
         let doors = Doors::new(errands.arrivals());
-        let server = ReplicationServer::listen(section.listen, doors.clone(), say.clone())
+        let server = ReplicationServer::listen(section.listen, doors.clone())
             .map_err(at(format!("cannot listen for other nodes on {}", section.listen)))?;
         let options = Options {
             me,
@@ -131,8 +128,8 @@ impl<'a, F: Say> Running<'a, F> {
             identity: venue::identity(config.matching_hash()),
             segment_bytes: config.journal.segment_bytes,
         };
-        let node = Node::new(Sockets { errands, began: Instant::now(), say }, options, file);
-        Ok(Running { config, node, doors, _server: server, stop, feed_next: None })
+        let node = Node::new(Sockets { errands, began: Instant::now() }, options, file);
+        Ok(Running { config, passwords, node, doors, _server: server, stop, feed_next: None })
     }
 
     fn is_stopped(&self) -> bool {
@@ -145,12 +142,13 @@ impl<'a, F: Say> Running<'a, F> {
         standby: &mut Standby<Past>,
     ) -> Result<Option<FollowingEnd>, ServeError> {
         let mut following = Following::default();
-        let mut feed = StandbyFeed::new(self.config, standby, self.feed_next.take());
+        let mut feed =
+            StandbyFeed::new(self.config, self.passwords, standby, self.feed_next.take());
         let mut end = None;
         while end.is_none() && !self.is_stopped() {
             end = following.step(&mut self.node, standby)?;
             if let Some(feed) = &mut feed {
-                feed.step(standby, &self.node.ports.say)?;
+                feed.step(standby)?;
             }
         }
         self.feed_next = feed.and_then(StandbyFeed::end);
@@ -167,7 +165,12 @@ impl<'a, F: Say> Running<'a, F> {
     ) -> Result<(), ServeError> {
         let Recovered { standby, snapshots } = recovered;
         let seqno = standby.place().seqno;
-        self.node.ports.say(format!("leading in epoch {epoch} behind seqno {seqno}"));
+        tracing::info!(
+            event = "leading",
+            epoch,
+            seqno = seqno.0,
+            "leading in epoch {epoch} behind seqno {seqno}"
+        );
         let (mut venue, past) = standby.lead(epoch)?;
         let mut term = Term::new(&self.node, epoch, voters, venue.end());
         self.doors.open(term.terms(&self.node, &self.config.journal.dir));
@@ -179,11 +182,10 @@ impl<'a, F: Say> Running<'a, F> {
             return Ok(());
         }
         venue.wait_for(term.replicas.commit_point().clone());
-        let say = self.node.ports.say.clone();
         let first = self.feed_next.take();
-        let live = LiveVenue::bind(self.config, venue, past, snapshots, first, say)?;
+        let live = LiveVenue::bind(self.config, self.passwords, venue, past, snapshots, first)?;
         leads(&live);
-        let moves = Moves::start(self.config, &live, self.node.ports.say.clone())?;
+        let moves = Moves::start(self.config, &live)?;
         let end = self.trade(live, &mut term)?;
         drop(moves);
         if let Some(end) = end {
@@ -239,13 +241,12 @@ impl Drop for Closes {
 }
 
 /// Ports of a node: sockets, and the threads that ask and write for it.
-struct Sockets<F> {
+struct Sockets {
     errands: Errands,
     began: Instant,
-    say: F,
 }
 
-impl<F: Say> Ports for Sockets<F> {
+impl Ports for Sockets {
     type Link = TcpStream;
 
     fn now(&self) -> Duration {
@@ -279,9 +280,5 @@ impl<F: Say> Ports for Sockets<F> {
         line.set_read_timeout(Some(WAIT))?;
         line.set_write_timeout(Some(WAIT))?;
         Ok(line)
-    }
-
-    fn say(&mut self, what: String) {
-        (self.say)(what);
     }
 }

@@ -50,17 +50,15 @@ pub(super) fn cut_behind(config: &Config, place: &LogPlace) -> Result<Option<Cut
 }
 
 /// Starts the thread that takes snapshots of a venue's journal, if the config asks for snapshots.
-/// `say` receives a message about each.
 pub(super) fn take_snapshots(
     config: &Config,
     standby: &Standby<Past>,
-    say: impl FnMut(String) + Send + 'static,
 ) -> Result<Option<SnapshotThread>, ServeError> {
     let syncer = standby.told().projections.encoder.sink().syncer();
     // A snapshot is valid only when the streams up to it are on the device, too.
     let sync_streams: SyncStreams =
         Box::new(move || syncer.sync().map_err(|error| error.to_string()));
-    let take = |policy| standby.take_snapshots(policy, config.sizes(), Some(sync_streams), say);
+    let take = |policy| standby.take_snapshots(policy, config.sizes(), Some(sync_streams));
     let taken = config.snapshots().map(take).transpose();
     taken.map_err(at("cannot start a thread".into()))
 }

@@ -1,15 +1,15 @@
 //! Market data of a standby: the same messages under the same numbers as the leader's, as soon as
 //! the standby knows that they are committed.
 
-use super::node::Say;
 use super::past::Past;
 use super::setup::session_name;
-use super::{ServeError, accounts, at, feed, now};
+use super::{ServeError, at, feed, now};
 use crate::config::Config;
 use ringside_core::streams::{Committed, MarketEnd, StreamReader};
 use ringside_core::venue::Standby;
 use ringside_edge::feed::sender::FeedSender;
 use ringside_edge::feed::service::Service;
+use ringside_edge::gateway::accounts::Passwords;
 use ringside_journal::Position;
 use ringside_model::domain::Nanos;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 /// Feed of a standby, which starts when the standby has caught up.
 pub(super) struct StandbyFeed<'a> {
     config: &'a Config,
+    passwords: &'a Passwords,
     committed: Arc<Committed<MarketEnd>>,
     reader: StreamReader,
     /// Number of the first message to send; none given: the first new one.
@@ -34,6 +35,7 @@ impl<'a> StandbyFeed<'a> {
     /// before. `None` if the config asks for no feed.
     pub(super) fn new(
         config: &'a Config,
+        passwords: &'a Passwords,
         standby: &Standby<Past>,
         first: Option<u64>,
     ) -> Option<Self> {
@@ -43,6 +45,7 @@ impl<'a> StandbyFeed<'a> {
         let stands = (standby.place().position, Instant::now());
         config.feed.from_standbys.then_some(StandbyFeed {
             config,
+            passwords,
             committed,
             reader,
             first,
@@ -52,11 +55,7 @@ impl<'a> StandbyFeed<'a> {
     }
 
     /// Releases all messages that the standby knows to be committed.
-    pub(super) fn step(
-        &mut self,
-        standby: &Standby<Past>,
-        say: &impl Say,
-    ) -> Result<(), ServeError> {
+    pub(super) fn step(&mut self, standby: &Standby<Past>) -> Result<(), ServeError> {
         self.committed.commit(standby.uncommitted()[0].seqno);
         if self.lines.is_some() || !self.has_caught_up(standby) {
             return Ok(());
@@ -65,8 +64,12 @@ impl<'a> StandbyFeed<'a> {
             return Ok(());
         };
         let first = self.first.unwrap_or(end.next);
-        self.lines = Some(self.open(end, first, say)?);
-        (say.clone())(format!("market data is sent while standing by, from message {first} on"));
+        self.lines = Some(self.open(end, first)?);
+        tracing::info!(
+            event = "standby_feed",
+            first,
+            "market data is sent while standing by, from message {first} on"
+        );
         Ok(())
     }
 
@@ -87,12 +90,12 @@ impl<'a> StandbyFeed<'a> {
         Duration::from_nanos(now().0.saturating_sub(standby.applied_time().0)) < JUST_NOW
     }
 
-    fn open(&self, end: MarketEnd, first: u64, say: &impl Say) -> Result<FeedThread, ServeError> {
+    fn open(&self, end: MarketEnd, first: u64) -> Result<FeedThread, ServeError> {
         let (config, reader) = (self.config, &self.reader);
         let session = session_name(end.day.began);
-        let sender = feed::sender(config, &session, reader.clone(), first, say.clone())?;
-        let answers = feed::answers(config, &session, reader, accounts(config)?, &mut vec![])?;
-        let service = Service::start(answers, say.clone());
+        let sender = feed::sender(config, &session, reader.clone(), first)?;
+        let answers = feed::answers(config, &session, reader, self.passwords, &mut vec![])?;
+        let service = Service::start(answers);
         let service = service.map_err(at("cannot start a thread".into()))?;
         FeedThread::start(sender, service, self.committed.clone())
     }

@@ -11,6 +11,14 @@ impl JournalError {
     pub(super) fn is_out_of_space(&self) -> bool {
         matches!(self, JournalError::Io { source, .. } if is_out_of_space(source))
     }
+
+    /// Returns true if the system was short of something that others give back, such as
+    /// descriptors: another attempt may succeed.
+    pub(super) fn is_transient(&self) -> bool {
+        let JournalError::Io { source, .. } = self else { return false };
+        let short = Errno::from_io_error(source);
+        matches!(short, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN))
+    }
 }
 
 /// Returns true if an error says that there was no space, or that the quota was used up.

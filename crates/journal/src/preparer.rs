@@ -26,6 +26,9 @@ const PIECE_BYTES: u64 = 1 << 20;
 /// Interval between two checks for space.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Time for which a writer that waits bears errors that may pass.
+const TRANSIENT_MAX: Duration = Duration::from_secs(5);
+
 type Prepared = Result<WriteSegment, JournalError>;
 
 /// Queue of prepared segments. Dropping it ends the thread at once; the next writer uses the
@@ -155,6 +158,8 @@ pub fn prepare_ahead(options: &mut Options, bytes: u64) -> Result<u64, JournalEr
 fn run(options: &Options, requests: &Requests, first: u64, send: &dyn Fn(Prepared)) {
     let mut options = options.clone();
     let mut number = first;
+    // Time of the first of the transient errors that came one after the other.
+    let mut failing = None;
     while number <= options.segments_last && !requests.stop.load(Ordering::Relaxed) {
         let current = requests.current.load(Ordering::Relaxed);
         let is_due = number - current <= options.segments_ready as u64;
@@ -162,18 +167,26 @@ fn run(options: &Options, requests: &Requests, first: u64, send: &dyn Fn(Prepare
         options.durability = if durable { Durability::Fsync } else { Durability::Volatile };
         let mut short = !low_space::has_room(&options.dir, options.segment_bytes);
         if is_due {
+            let waits = || requests.waiting.load(Ordering::Relaxed);
             match prepare(&options, number, &Pace::Ordered { requests, number }) {
                 Err(error) if error.is_out_of_space() => {
-                    if requests.waiting.load(Ordering::Relaxed) {
+                    if waits() {
                         return send(Err(error));
                     }
                     short = true;
+                }
+                Err(error) if error.is_transient() => {
+                    let since = *failing.get_or_insert_with(Instant::now);
+                    if waits() && since.elapsed() > TRANSIENT_MAX {
+                        return send(Err(error));
+                    }
                 }
                 Err(_) if requests.stop.load(Ordering::Relaxed) => return,
                 Err(error) => return send(Err(error)),
                 Ok(segment) => {
                     send(Ok(segment));
                     number += 1;
+                    failing = None;
                     continue;
                 }
             }

@@ -8,6 +8,7 @@ pub mod etcd;
 pub mod folders;
 #[cfg(feature = "venue")]
 pub mod garbage;
+pub mod heard;
 pub mod hosts;
 pub mod journals;
 pub mod loopback;

@@ -115,9 +115,8 @@ impl Case<'_> {
         let layout = self.config.layout(&allowed_cores())?;
         let venue = Venue::open(options, self.config.shape(), &mut Tally::default())?;
         let snapshots = self.config.snapshots();
-        let say = |what: String| progress::say(&what);
         let snapshots = snapshots
-            .map(|policy| venue.take_snapshots(policy, self.config.sizes(), None, say))
+            .map(|policy| venue.take_snapshots(policy, self.config.sizes(), None))
             .transpose();
         let _snapshots = snapshots
             .map_err(|error| CliError::Failure(format!("cannot start a thread: {error}")))?;

@@ -1,8 +1,9 @@
 //! Progress line on standard error, once a second during a run.
 
 use super::figures::{duration, thousands};
+use crate::cli::output::{note, prompt};
 use ringside_core::pipeline::{Control, Point, Trace};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 /// Prints a message on standard error, beside the data on standard output.
 pub fn say(what: &str) {
-    eprintln!("ringside: {what}");
+    note!("{what}");
 }
 
 /// Does `work`; meanwhile a thread prints the progress of a pipeline once a second.
@@ -41,17 +42,16 @@ pub fn each_second<T>(mut line: impl FnMut() -> String + Send, work: impl FnOnce
             let terminal = std::io::stderr().is_terminal();
             let mut shown = false;
             while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                let line = format!("ringside: {}", line());
+                let line = line();
                 if terminal {
-                    eprint!("\r{line:<76}");
-                    let _ = std::io::stderr().flush();
+                    prompt(&format!("\r{:<76}", format!("ringside: {line}")));
                 } else {
-                    eprintln!("{line}");
+                    note!("{line}");
                 }
                 shown = true;
             }
             if terminal && shown {
-                eprintln!();
+                prompt("\n");
             }
         });
         let outcome = work();

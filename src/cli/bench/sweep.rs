@@ -6,6 +6,7 @@ use super::figures::{self, duration, late_percent, thousands};
 use super::load::Pace;
 use super::machine::Machine;
 use super::{BenchLoadArgs, make_load, progress, write};
+use crate::cli::output::{self, out, outln};
 use crate::cli::{CliError, SCHEMA_VERSION};
 use crate::config::Config;
 use clap::Args;
@@ -52,9 +53,9 @@ pub(super) fn run(
     let case = Case { config, load: &load, warmup, pace: Pace::Saturate, seed: *seed };
     let preface = figures::preface(&case, &machine)?;
     if *json {
-        eprint!("{preface}");
+        output::prompt(&preface);
     } else {
-        println!("{preface}");
+        outln!("{preface}")?;
     }
     let capacity = case.run(stop)?.0.rate();
     progress::say(&format!("the capacity is {}/s", thousands(capacity as u64)));
@@ -74,7 +75,7 @@ pub(super) fn run(
     }
     let table = markdown(capacity, &rows);
     let json_text = format!("{:#}\n", summary(config, &machine, &load_name(args), capacity, &rows));
-    print!("{}", if *json { &json_text } else { &table });
+    out!("{}", if *json { &json_text } else { &table })?;
     write(&out.join("sweep.md"), &format!("```\n{preface}```\n\n{table}"))?;
     write(&out.join("sweep.json"), &json_text)?;
     draw(args, config, &rows)

@@ -56,6 +56,7 @@ pub(super) fn run(args: &ClientArgs) -> Result<(), CliError> {
     let mut console = Console::open(addresses, &args, is_dev)?;
     while !console.has_left() {
         console.turn(&mut |text| screen.print(text))?;
+        screen.failure()?;
         // Lines from a pipe are sent one at a time, each after the previous one is answered.
         let may_type = console.is_open() && (screen.is_terminal() || console.is_quiet());
         if stop.load(Ordering::Relaxed) {

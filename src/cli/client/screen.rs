@@ -1,6 +1,8 @@
 //! Input and output of the client: a terminal that prints reports above the line being typed, or a
 //! pipe.
 
+use crate::cli::CliError;
+use crate::cli::output::outln;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
@@ -14,6 +16,8 @@ pub(super) struct Screen {
     /// Terminal settings at the start. The line editor changes them and may still be reading at the
     /// end.
     before: Option<Termios>,
+    /// First failure of standard output.
+    failed: Option<CliError>,
 }
 
 /// State of the input.
@@ -36,7 +40,7 @@ impl Screen {
                 let lines = stdin().lock().lines().map_while(Result::ok);
                 lines.for_each(|line| drop(typed.send(line)));
             });
-            return Ok(Screen { lines, printer: None, before: None });
+            return Ok(Screen { lines, printer: None, before: None, failed: None });
         }
         let before = tcgetattr(stdin()).ok();
         let mut editor = DefaultEditor::new()?;
@@ -49,7 +53,7 @@ impl Screen {
                 }
             }
         });
-        Ok(Screen { lines, printer: Some(Box::new(printer)), before })
+        Ok(Screen { lines, printer: Some(Box::new(printer)), before, failed: None })
     }
 
     /// Returns the next line, if one is complete.
@@ -66,15 +70,20 @@ impl Screen {
         self.printer.is_some()
     }
 
+    /// Returns the failure of standard output, if there was one.
+    pub(super) fn failure(&mut self) -> Result<(), CliError> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
     /// Prints a text above the line being typed.
     pub(super) fn print(&mut self, text: &str) {
-        match &mut self.printer {
-            Some(printer) => {
-                if printer.print(format!("{text}\n")).is_err() {
-                    println!("{text}");
-                }
-            }
-            None => println!("{text}"),
+        if let Some(printer) = &mut self.printer
+            && printer.print(format!("{text}\n")).is_ok()
+        {
+            return;
+        }
+        if let Err(error) = outln!("{text}") {
+            self.failed.get_or_insert(error);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::dump::frame_json;
 use super::{UnitChanges, command_fields, decode, json_line, next_placed};
+use crate::cli::output::{note, outln};
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, FRAME_SCHEMA_VERSION};
 use crate::config::Config;
@@ -52,14 +53,13 @@ pub(super) fn run(args: &DiffArgs, config: &Config) -> Result<(), CliError> {
         }
     };
     let findings = Findings { sides: &sides, names, equal, bytes: args.bytes, outcome };
-    if args.json {
-        println!("{:#}", findings.json());
-    } else {
-        findings.print();
-    }
+    let printed = match args.json {
+        true => outln!("{:#}", findings.json()),
+        false => findings.print(),
+    };
     sides.iter().for_each(Side::note_tail);
     match findings.outcome {
-        Outcome::Equal => Ok(()),
+        Outcome::Equal => printed,
         _ => Err(CliError::Check(findings.sentence())),
     }
 }
@@ -116,7 +116,7 @@ impl<'a> Side<'a> {
 
     fn note_tail(&self) {
         if let Some(Tail::Torn { .. }) = self.reader.tail() {
-            eprintln!("ringside: {}:", self.dir.display());
+            note!("{}:", self.dir.display());
             note_tail(&self.reader);
         }
     }
@@ -164,17 +164,17 @@ impl Findings<'_> {
         }
     }
 
-    fn print(&self) {
-        println!("{}", self.sentence());
+    fn print(&self) -> Result<(), CliError> {
+        outln!("{}", self.sentence())?;
         match &self.outcome {
             Outcome::Equal => {}
             Outcome::Prefix { longer, next, .. } => {
                 let side = self.sides.iter().find(|side| side.letter == *longer);
-                self.print_found(side.expect("it is one of the two"), next);
+                self.print_found(side.expect("it is one of the two"), next)?;
             }
             Outcome::Differ(found) => {
                 for (side, found) in self.sides.iter().zip(found.iter()) {
-                    self.print_found(side, found);
+                    self.print_found(side, found)?;
                 }
                 for (field, values) in self.fields(found) {
                     let missing = |value: Value| match value {
@@ -182,19 +182,20 @@ impl Findings<'_> {
                         value => value.to_string(),
                     };
                     let [a, b] = values.map(missing);
-                    println!("{field:<16}A {a}  B {b}");
+                    outln!("{field:<16}A {a}  B {b}")?;
                 }
             }
         }
+        Ok(())
     }
 
-    fn print_found(&self, side: &Side, Found { frame, at }: &Found) {
+    fn print_found(&self, side: &Side, Found { frame, at }: &Found) -> Result<(), CliError> {
         let kind = frame.kind().map_or("?", FrameKind::name);
         let (letter, file) = (side.letter, file(side, *at));
-        println!("{letter}  seqno {} {kind}  {file} offset {}", frame.header.seqno, at.offset);
+        outln!("{letter}  seqno {} {kind}  {file} offset {}", frame.header.seqno, at.offset)?;
         match Sequenced::decode(frame) {
-            Some(at) => println!("   {}", json_line(&command_fields(&at, &self.names))),
-            None => println!("   {}", frame_json(frame, *at)),
+            Some(at) => outln!("   {}", json_line(&command_fields(&at, &self.names))),
+            None => outln!("   {}", frame_json(frame, *at)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `ringside journal dump`: prints the frames in the numbers of the journal.
 
 use super::{NamedField, next_placed};
+use crate::cli::output::printed;
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, FRAME_SCHEMA_VERSION, hex};
 use crate::config::Config;
@@ -39,11 +40,9 @@ pub(super) fn run(args: &DumpArgs, config: &Config) -> Result<(), CliError> {
         } else {
             writeln!(out, "{}", frame_text(&frame, from))
         };
-        if written.is_err() {
-            return Ok(());
-        }
+        printed(written)?;
     }
-    let _ = out.flush();
+    printed(out.flush())?;
     note_tail(&reader);
     Ok(())
 }

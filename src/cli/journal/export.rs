@@ -3,8 +3,9 @@
 
 use super::command_fields::command_columns;
 use super::{NamedField, UnitChanges, command_fields, decode, json_line};
+use crate::cli::CliError;
+use crate::cli::output::printed;
 use crate::cli::replay::{note_tail, open};
-use crate::cli::{CliError, printed};
 use crate::config::Config;
 use clap::Args;
 use ringside_core::json_reports::JsonReports;

@@ -1,6 +1,7 @@
 //! `ringside journal info`: prints a summary of a journal.
 
 use super::OutputArgs;
+use crate::cli::output::outln;
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, FRAME_SCHEMA_VERSION, journal_dir};
 use crate::config::Config;
@@ -66,19 +67,19 @@ fn print(
             "epoch": reader.epoch(), "kinds": content.kinds, "tail": tail,
             "end": { "segment": end.segment, "offset": end.offset },
         });
-        println!("{summary:#}");
+        outln!("{summary:#}")?;
         return Ok(());
     }
-    println!("journal       {}", journal_dir(config)?.display());
-    println!("segments      {}", end.segment);
-    println!("frames        {} in {} bytes", content.frames, content.bytes);
-    println!("seqno         {first} to {}", reader.seqno());
-    println!("committed     {} by the last mark", content.committed);
-    println!("time          {first_time} to {} ns", reader.time());
-    println!("epoch         {}", reader.epoch());
-    println!("end           segment {} offset {}, {tail}", end.segment, end.offset);
+    outln!("journal       {}", journal_dir(config)?.display())?;
+    outln!("segments      {}", end.segment)?;
+    outln!("frames        {} in {} bytes", content.frames, content.bytes)?;
+    outln!("seqno         {first} to {}", reader.seqno())?;
+    outln!("committed     {} by the last mark", content.committed)?;
+    outln!("time          {first_time} to {} ns", reader.time())?;
+    outln!("epoch         {}", reader.epoch())?;
+    outln!("end           segment {} offset {}, {tail}", end.segment, end.offset)?;
     for (kind, count) in &content.kinds {
-        println!("  {kind:<16}{count}");
+        outln!("  {kind:<16}{count}")?;
     }
     Ok(())
 }

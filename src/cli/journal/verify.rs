@@ -1,6 +1,7 @@
 //! `ringside journal verify`: runs every check of a journal, one after the other.
 
 use crate::cli::bench::figures::thousands;
+use crate::cli::output::{note, outln};
 use crate::cli::replay::{Learner, note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION, journal_dir};
 use crate::config::Config;
@@ -48,7 +49,7 @@ const CHECKS: &[Check] = &[
 
 pub(super) fn run(args: &VerifyArgs, config: &Config) -> Result<(), CliError> {
     let dir = journal_dir(config)?;
-    let mut outcome = Ok(());
+    let (mut outcome, mut printed) = (Ok(()), Ok(()));
     let mut results = vec![];
     for check in CHECKS.iter().filter(|check| !(check.replays && args.no_replay)) {
         let result = outcome.is_ok().then(|| (check.run)(config));
@@ -67,7 +68,7 @@ pub(super) fn run(args: &VerifyArgs, config: &Config) -> Result<(), CliError> {
             }));
         } else {
             let count = count.map(|count| thousands(count) + " ").unwrap_or_default();
-            println!("{word:<7}{:<14}{count}{what}", check.name);
+            printed = printed.and_then(|()| outln!("{word:<7}{:<14}{count}{what}", check.name));
         }
     }
     if args.json {
@@ -76,9 +77,9 @@ pub(super) fn run(args: &VerifyArgs, config: &Config) -> Result<(), CliError> {
         let summary = json!({
             "schema_version": SCHEMA_VERSION, "dir": dir, "ok": ok, "checks": results,
         });
-        println!("{summary:#}");
+        printed = outln!("{summary:#}");
     }
-    outcome
+    outcome.and(printed)
 }
 
 /// Checks every checksum, and that each frame continues the one before.
@@ -91,7 +92,7 @@ fn check_chain(config: &Config) -> Result<Passed, CliError> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let rate = count as f64 / seconds / 1e6;
-    eprintln!("ringside: every frame checked in {seconds:.3} s, {rate:.1} M frames/s");
+    note!("every frame checked in {seconds:.3} s, {rate:.1} M frames/s");
     note_tail(&reader);
     Ok(Passed { count, what: format!("frames, up to seqno {}", reader.seqno()) })
 }

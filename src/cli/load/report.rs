@@ -9,6 +9,7 @@ use crate::cli::bench::figures::{
 };
 use crate::cli::bench::machine::Machine;
 use crate::cli::bench::write;
+use crate::cli::output::out;
 use crate::cli::{CliError, SCHEMA_VERSION};
 use hdrhistogram::Histogram;
 use ringside_load::session::meter::{Arrival, LATE_NS};
@@ -65,9 +66,9 @@ impl LoadReport<'_> {
         let latencies = self.latencies();
         let json = format!("{:#}\n", self.json(&latencies));
         if self.args.json {
-            print!("{json}");
+            out!("{json}")?;
         } else {
-            print!("{}", self.text(&latencies));
+            out!("{}", self.text(&latencies))?;
         }
         let out = &self.args.out;
         write(&out.join("report.json"), &json)?;

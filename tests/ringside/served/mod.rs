@@ -114,8 +114,13 @@ impl Place {
 
     /// Starts a venue and waits until it is ready.
     pub fn start(&self) -> Venue {
+        self.start_with("ringside: ready\n")
+    }
+
+    /// Starts a venue and waits until it has printed a text.
+    pub fn start_with(&self, what: &str) -> Venue {
         let venue = Venue::spawn(self);
-        assert!(venue.becomes_ready(), "it ended: {}", venue.said());
+        assert!(venue.says(what), "it ended: {}", venue.said());
         venue
     }
 
@@ -204,6 +209,11 @@ impl Venue {
 
     /// Runs a short load with a check of every answer.
     pub fn trade(&self, place: &Place) {
+        Venue::trade_at(place);
+    }
+
+    /// Runs a short load against the venue at a place.
+    pub fn trade_at(place: &Place) {
         let out = tempfile::tempdir().unwrap();
         let mut load = Command::new(env!("CARGO_BIN_EXE_ringside"));
         let address = place.at(ORDERS).to_string();
@@ -221,6 +231,16 @@ impl Venue {
     /// Resumes the process after [`freeze`](Self::freeze).
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
+    }
+
+    /// Sends SIGHUP, as a terminal does that goes away.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    /// Sends SIGTERM, and does not wait.
+    pub fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
     }
 
     fn signal(&self, signal: Signal) {

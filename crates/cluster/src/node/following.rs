@@ -171,7 +171,13 @@ impl<L: io::Read + io::Write> LeaderLink<L> {
                 (self.end, self.has_caught_up) = (end, false);
                 self.why_not.clear();
                 let (leader, seqno) = (&self.leader, place.seqno);
-                node.ports.say(format!("following {leader} in epoch {epoch} behind seqno {seqno}"));
+                tracing::info!(
+                    event = "following",
+                    node = %leader,
+                    epoch,
+                    seqno = seqno.0,
+                    "following {leader} in epoch {epoch} behind seqno {seqno}"
+                );
             }
             Came::Frames { .. } => {
                 node.member.heard(now);
@@ -188,7 +194,12 @@ impl<L: io::Read + io::Write> LeaderLink<L> {
         if !self.has_caught_up && is_near && standby.place().position >= self.end {
             self.has_caught_up = true;
             let (leader, seqno) = (&self.leader, standby.place().seqno);
-            node.ports.say(format!("caught up with {leader} at seqno {seqno}"));
+            tracing::info!(
+                event = "caught_up",
+                node = %leader,
+                seqno = seqno.0,
+                "caught up with {leader} at seqno {seqno}"
+            );
         }
         let storing_comes_first = is_near || !self.has_caught_up;
         if came != (Came::Frames { more: true }) || !storing_comes_first {
@@ -257,7 +268,12 @@ impl<L: io::Read + io::Write> LeaderLink<L> {
         // A missing leader is reported once.
         let why_not = error.to_string();
         if why_not != self.why_not && !matches!(error, FollowerError::NotLeading) {
-            node.ports.say(format!("{}: {why_not}; trying again", self.leader));
+            tracing::warn!(
+                event = "leader_unreachable",
+                node = %self.leader,
+                "{}: {why_not}; trying again",
+                self.leader
+            );
             self.why_not = why_not;
         }
     }

@@ -94,18 +94,23 @@ impl Term {
         for act in node.decide(WAIT, &view) {
             match node.act(act)? {
                 Some(Act::StepDown) => {
-                    node.ports.say(format!("another node leads: epoch {} is over", self.epoch));
+                    let epoch = self.epoch;
+                    tracing::warn!(
+                        event = "leadership_lost",
+                        epoch,
+                        "another node leads: epoch {epoch} is over"
+                    );
                     self.control.abandon.store(true, Ordering::Relaxed);
                 }
                 Some(Act::Voters(voters, second)) => {
                     if second.is_none() {
                         let names: Vec<_> = voters.0.iter().map(|v| v.node.to_string()).collect();
-                        node.ports.say(format!("voters: {}", names.join(", ")));
+                        tracing::info!(event = "voters", "voters: {}", names.join(", "));
                     }
                     self.replicas.set_voters(voters, second);
                 }
                 Some(Act::HandOver(to)) => {
-                    node.ports.say(format!("handing over to {to}"));
+                    tracing::info!(event = "handing_over", node = %to, "handing over to {to}");
                     self.next = Some(to);
                     self.control.stop.store(true, Ordering::Relaxed);
                 }

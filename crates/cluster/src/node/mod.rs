@@ -18,7 +18,7 @@ pub use leading::Term;
 
 use crate::membership::node_file::NodeFile;
 use crate::membership::{
-    Act, Address, Arrived, Last, Member, NodeName, PeerMessage, Record, Revision, View,
+    Act, Address, Arrived, Last, Member, NodeName, PeerMessage, Record, Revision, Unavailable, View,
 };
 use ringside_core::venue::StandbyError;
 use ringside_journal::{Identity, JournalError, Position};
@@ -26,7 +26,7 @@ use ringside_model::domain::SeqNo;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-/// Access of a node to the world: clock, coordinator, other nodes, operator.
+/// Access of a node to the world: clock, coordinator, other nodes.
 pub trait Ports {
     /// Connection to a leader. It answers at once, or after a moment.
     type Link: Read + Write;
@@ -48,9 +48,6 @@ pub trait Ports {
 
     /// Connects to the leader at `address`.
     fn connect(&mut self, address: &str) -> io::Result<Self::Link>;
-
-    /// Reports an event to the operator.
-    fn say(&mut self, what: String);
 }
 
 /// Identity of a node and of its journal.
@@ -75,6 +72,8 @@ pub struct Node<P> {
     member: Member,
     /// True once the operator knows that the record is missing.
     misses_record: bool,
+    /// True once the operator knows that the coordinator does not answer.
+    misses_coordinator: bool,
 }
 
 /// Reason why a node cannot go on.
@@ -102,7 +101,7 @@ impl<P: Ports> Node<P> {
     pub fn new(ports: P, options: Options, file: NodeFile) -> Self {
         let Options { me, founders, .. } = options.clone();
         let member = Member::new(me, file.incarnation(), file.promised(), founders, ports.now());
-        Node { ports, options, file, member, misses_record: false }
+        Node { ports, options, file, member, misses_record: false, misses_coordinator: false }
     }
 
     /// Returns the latest known record.
@@ -126,15 +125,21 @@ impl<P: Ports> Node<P> {
                 self.member.message(now, &from, &message, view)
             }
             Some(Arrived::Read(found)) => {
+                self.note_answer(found.as_ref().err());
                 let is_missing = found == Ok(None) && self.member.promised() > 0;
                 if is_missing && !std::mem::replace(&mut self.misses_record, true) {
-                    let what = "the coordinator has no record of this cluster any more: an operator must say which \
-                                node is to begin it again (docs/cluster.md)";
-                    self.ports.say(what.into());
+                    tracing::warn!(
+                        event = "record_missing",
+                        "the coordinator has no record of this cluster any more: an operator must say which node is \
+                         to begin it again (docs/cluster.md)"
+                    );
                 }
                 self.member.read(now, found, view)
             }
-            Some(Arrived::Swapped(wanted, ended)) => self.member.swapped(now, wanted, ended, view),
+            Some(Arrived::Swapped(wanted, ended)) => {
+                self.note_answer(ended.as_ref().err());
+                self.member.swapped(now, wanted, ended, view)
+            }
             Some(Arrived::Unreachable(node)) => {
                 self.member.unreachable(&node);
                 self.member.tick(now, view)
@@ -142,10 +147,28 @@ impl<P: Ports> Node<P> {
         }
     }
 
+    /// Logs that the coordinator does not answer, or answers again.
+    fn note_answer(&mut self, why_not: Option<&Unavailable>) {
+        let missed = std::mem::replace(&mut self.misses_coordinator, why_not.is_some());
+        match why_not {
+            Some(why_not) if !missed => tracing::warn!(
+                event = "coordinator_unavailable",
+                "the coordinator does not answer: {why_not}"
+            ),
+            None if missed => {
+                tracing::info!(event = "coordinator_back", "the coordinator answers again");
+            }
+            _ => {}
+        }
+    }
+
     /// Performs the acts that are the same for every role, and returns the others.
     fn act(&mut self, act: Act) -> Result<Option<Act>, JournalError> {
         match act {
-            Act::Promise(epoch) => self.file.promise(epoch)?,
+            Act::Promise(epoch) => {
+                self.file.promise(epoch)?;
+                tracing::info!(event = "promised", epoch, "epoch {epoch} is promised");
+            }
             Act::Read => self.ports.read(),
             Act::Swap(expected, record) => self.ports.swap(expected, record),
             Act::Send(to, message) => {

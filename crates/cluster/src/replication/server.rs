@@ -80,17 +80,13 @@ pub struct ReplicationServer {
 }
 
 impl ReplicationServer {
-    /// Starts to listen. `say` receives the messages about standbys that come and go.
-    pub fn listen(
-        address: SocketAddr,
-        doors: Arc<Doors>,
-        say: impl FnMut(String) + Clone + Send + 'static,
-    ) -> io::Result<ReplicationServer> {
+    /// Starts to listen.
+    pub fn listen(address: SocketAddr, doors: Arc<Doors>) -> io::Result<ReplicationServer> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = stop.clone();
-        let accept = move || accept(&listener, &doors, &stopping, &say);
+        let accept = move || accept(&listener, &doors, &stopping);
         let thread = std::thread::Builder::new().name("nodes".into()).spawn(accept)?;
         Ok(ReplicationServer { address, stop, thread: Some(thread) })
     }
@@ -112,23 +108,35 @@ impl Drop for ReplicationServer {
     }
 }
 
-fn accept(
-    listener: &TcpListener,
-    doors: &Arc<Doors>,
-    stop: &Arc<AtomicBool>,
-    say: &(impl FnMut(String) + Clone + Send + 'static),
-) {
+fn accept(listener: &TcpListener, doors: &Arc<Doors>, stop: &Arc<AtomicBool>) {
+    /// Pause after an error of the listener, such as too few descriptors.
+    const PAUSE: Duration = Duration::from_millis(100);
     let (open, mut was_full) = (Arc::new(AtomicUsize::new(0)), false);
     for connection in listener.incoming() {
         if stop.load(Ordering::Acquire) {
             break;
         }
-        // A connection that was closed before it was accepted is no failure of the listener.
-        let Ok(connection) = connection else { continue };
-        let (doors, stop, mut say) = (doors.clone(), stop.clone(), say.clone());
+        let connection = match connection {
+            Ok(connection) => connection,
+            // A connection that was closed before it was accepted is no failure of the listener.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(error) => {
+                tracing::warn!(
+                    event = "accept_failed",
+                    port = "nodes",
+                    "the connection of a node is not accepted, trying again: {error}"
+                );
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+        };
+        let (doors, stop) = (doors.clone(), stop.clone());
         let is_full = open.load(Ordering::SeqCst) >= CONNECTIONS_MAX;
         if is_full && !was_full {
-            say(format!("{CONNECTIONS_MAX} nodes are connected; no more connections are taken"));
+            tracing::warn!(
+                event = "nodes_full",
+                "{CONNECTIONS_MAX} nodes are connected; no more connections are taken"
+            );
         }
         was_full = is_full;
         if is_full {
@@ -136,16 +144,21 @@ fn accept(
         }
         let counted = Counted::new(&open);
         let serve = move || {
-            receive(connection, &doors, &stop, say);
+            receive(connection, &doors, &stop);
             drop(counted);
         };
-        // If no thread can be started, the connection is dropped.
-        let _ = std::thread::Builder::new().name("node".into()).spawn(serve);
+        if let Err(error) = std::thread::Builder::new().name("node".into()).spawn(serve) {
+            tracing::warn!(
+                event = "accept_failed",
+                port = "nodes",
+                "the connection of a node is dropped, no thread can be started: {error}"
+            );
+        }
     }
 }
 
 /// Serves a connection by its first byte: a letter begins with a brace, and a hello does not.
-fn receive(connection: TcpStream, doors: &Doors, stop: &AtomicBool, mut say: impl FnMut(String)) {
+fn receive(connection: TcpStream, doors: &Doors, stop: &AtomicBool) {
     let mut first = [0];
     let begins = connection
         .set_nodelay(true)
@@ -155,8 +168,13 @@ fn receive(connection: TcpStream, doors: &Doors, stop: &AtomicBool, mut say: imp
         Ok(1) if first == *b"{" => take_letters(connection, doors, stop),
         Ok(1) => {
             let from = connection.peer_addr().map_or("?".into(), |address| address.to_string());
-            if let Err(why) = serve(connection, doors, &mut say) {
-                say(format!("the standby at {from} is gone: {}", printable(&why.to_string())));
+            if let Err(why) = serve(connection, doors) {
+                tracing::warn!(
+                    event = "standby_gone",
+                    address = %from,
+                    "the standby at {from} is gone: {}",
+                    printable(&why.to_string())
+                );
             }
         }
         _ => {}
@@ -206,11 +224,7 @@ fn take_letters(connection: TcpStream, doors: &Doors, stop: &AtomicBool) {
     }
 }
 
-fn serve(
-    mut connection: TcpStream,
-    doors: &Doors,
-    say: &mut impl FnMut(String),
-) -> Result<(), Gone> {
+fn serve(mut connection: TcpStream, doors: &Doors) -> Result<(), Gone> {
     let Some((terms, closed)) = doors.enter() else {
         return Ok(connection.write_all(&HelloAnswer::NotLeading.encode())?);
     };
@@ -218,7 +232,7 @@ fn serve(
     connection.set_nonblocking(true)?;
     let number = doors.connections.fetch_add(1, Ordering::Relaxed);
     let mut sender = FrameSender::new(connection, terms, number, doors.began.elapsed());
-    let served = send(&mut sender, doors, &closed, say);
+    let served = send(&mut sender, doors, &closed);
     drop(sender);
     drop(leaves);
     served
@@ -228,13 +242,15 @@ fn send(
     sender: &mut FrameSender<TcpStream>,
     doors: &Doors,
     closed: &AtomicBool,
-    say: &mut impl FnMut(String),
 ) -> Result<(), Gone> {
     const REST: Duration = Duration::from_micros(50);
     let backoff = Backoff::new();
     while !closed.load(Ordering::SeqCst) {
         match sender.step(doors.began.elapsed())? {
-            Sent::Welcomed(who) => say(format!("{} follows", who.node)),
+            Sent::Welcomed(who) => {
+                let node = who.node;
+                tracing::info!(event = "standby_follows", node = %node, "{node} follows");
+            }
             Sent::Some => backoff.reset(),
             Sent::Nothing | Sent::Later if backoff.is_completed() => std::thread::sleep(REST),
             Sent::Nothing | Sent::Later => backoff.snooze(),
@@ -288,7 +304,7 @@ mod tests {
     fn server() -> (ReplicationServer, Receiver<Arrived>) {
         let (letters, arrived) = mpsc::channel();
         let address = "127.0.0.1:0".parse().unwrap();
-        let server = ReplicationServer::listen(address, Doors::new(letters), drop).unwrap();
+        let server = ReplicationServer::listen(address, Doors::new(letters)).unwrap();
         (server, arrived)
     }
 

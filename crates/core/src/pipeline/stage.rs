@@ -36,7 +36,7 @@ pub(crate) trait Consume<T> {
 pub struct Fatal(pub String);
 
 impl Fatal {
-    /// Prints the reason and ends the process. Everything that was acknowledged is in the journal,
+    /// Logs the reason and ends the process. Everything that was acknowledged is in the journal,
     /// except under `volatile`.
     pub(crate) fn end_process(self) -> ! {
         END.get()(self)
@@ -46,7 +46,7 @@ impl Fatal {
 thread_local! {
     static END: Cell<fn(Fatal) -> !> = const {
         Cell::new(|Fatal(why)| {
-            eprintln!("ringside: stopped: {why}");
+            tracing::error!(event = "stopped", "stopped: {why}");
             std::process::exit(1);
         })
     };

@@ -22,6 +22,8 @@ pub struct Start {
     shape: Shape,
     at: Option<Checkpoint>,
     newest_named: SeqNo,
+    /// Messages about snapshots that were skipped.
+    pub skipped: Vec<String>,
 }
 
 /// State of a venue, restored from a snapshot.
@@ -48,24 +50,22 @@ pub struct Checkpoint {
 impl Start {
     /// Returns the start at the first frame of a journal.
     pub fn at_first_frame(shape: Shape) -> Start {
-        Start { shape, at: None, newest_named: SeqNo(0) }
+        Start { shape, at: None, newest_named: SeqNo(0), skipped: vec![] }
     }
 
     /// Returns the start at the newest snapshot in `dir` that is intact, fits the journal beside
     /// it, and is not later than `until`; at the first frame if there is none. `accepts` may reject
-    /// a snapshot that passed these checks. `say` receives a message for each snapshot that is
-    /// skipped.
+    /// a snapshot that passed these checks.
     pub fn at_newest_snapshot(
         dir: &Path,
         identity: Identity,
         shape: Shape,
         until: Option<SeqNo>,
         mut accepts: impl FnMut(&Checkpoint) -> Result<(), String>,
-        mut say: impl FnMut(String),
     ) -> Start {
         let listing = snapshot::list(dir, identity);
         let newest_named = listing.entries.first().map_or(SeqNo(0), |newest| newest.seqno);
-        listing.damage.into_iter().for_each(&mut say);
+        let mut skipped = listing.damage;
         for entry in &listing.entries {
             if until.is_some_and(|until| entry.seqno > until) {
                 continue;
@@ -74,16 +74,17 @@ impl Start {
                 .and_then(|checkpoint| accepts(&checkpoint).map(|()| checkpoint));
             match loaded {
                 Ok(checkpoint) => {
-                    let start = Start { shape, at: Some(checkpoint), newest_named };
+                    let start =
+                        Start { shape, at: Some(checkpoint), newest_named, skipped: vec![] };
                     match start.reader(dir, identity) {
-                        Ok(_) => return start,
-                        Err(error) => say(passed_over(entry, &error)),
+                        Ok(_) => return Start { skipped, ..start },
+                        Err(error) => skipped.push(passed_over(entry, &error)),
                     }
                 }
-                Err(why) => say(passed_over(entry, &why)),
+                Err(why) => skipped.push(passed_over(entry, &why)),
             }
         }
-        Start { newest_named, ..Start::at_first_frame(shape) }
+        Start { newest_named, skipped, ..Start::at_first_frame(shape) }
     }
 
     /// Returns the seqno of the newest snapshot that the directory lists, usable or not; zero for

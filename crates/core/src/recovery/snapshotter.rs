@@ -65,6 +65,25 @@ pub enum SnapshotterError {
     StreamsBehind(SeqNo),
 }
 
+impl SnapshotterError {
+    /// Returns true if another attempt may succeed. False if the journal cannot be read, or differs
+    /// from the engines: the venue goes on without new snapshots.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            SnapshotterError::Replay(ReplayError::Journal(error)) => matches!(
+                error,
+                JournalError::Io { .. }
+                    | JournalError::Retired { .. }
+                    | JournalError::Missing { .. }
+            ),
+            SnapshotterError::Replay(_) | SnapshotterError::Streams(_) => false,
+            SnapshotterError::Snapshot(_)
+            | SnapshotterError::SyncStreams(_)
+            | SnapshotterError::StreamsBehind(_) => true,
+        }
+    }
+}
+
 impl From<JournalError> for SnapshotterError {
     fn from(error: JournalError) -> Self {
         SnapshotterError::Replay(error.into())
@@ -87,6 +106,8 @@ pub struct Snapshotter {
     taken: SeqNo,
     pace: Pace,
     sync_streams: SyncStreams,
+    /// Messages about snapshots that were skipped at the start.
+    pub skipped: Vec<String>,
 }
 
 /// Function that syncs the stored streams to the device, if there are any, and returns the seqno up
@@ -95,20 +116,15 @@ pub struct Snapshotter {
 pub type SyncStreams = Box<dyn FnMut() -> Result<SeqNo, String> + Send>;
 
 impl Snapshotter {
-    /// Opens a journal at the newest snapshot, or at the first frame. `say` receives a message for
-    /// each snapshot that is skipped.
-    pub fn open(
-        dir: PathBuf,
-        identity: Identity,
-        sizes: Sizes,
-        say: impl FnMut(String),
-    ) -> Result<Self, SnapshotterError> {
+    /// Opens a journal at the newest snapshot, or at the first frame.
+    pub fn open(dir: PathBuf, identity: Identity, sizes: Sizes) -> Result<Self, SnapshotterError> {
         let Sizes { orders, sessions } = sizes;
         let shape = Shape { shards: 1, orders };
         let states = SessionStates::new(sessions as usize);
         let mut projections = Projections::new(Positions::new(sessions), states, Names::default());
         let began = Instant::now();
-        let start = Start::at_newest_snapshot(&dir, identity, shape, None, |_| Ok(()), say);
+        let start = Start::at_newest_snapshot(&dir, identity, shape, None, |_| Ok(()));
+        let skipped = start.skipped.clone();
         let (mut used_ids, mut rules) = (UsedIds::default(), VenueRules::default());
         let (mut taken, mut pace) = (SeqNo(0), Pace::default());
         let follower = match start.checkpoint() {
@@ -134,6 +150,7 @@ impl Snapshotter {
             taken,
             pace,
             sync_streams,
+            skipped,
         })
     }
 
@@ -246,15 +263,9 @@ impl Snapshotter {
         Ok(ringside_journal::retire(&self.dir, &Kernel, place.position.segment)?)
     }
 
-    /// Follows a growing journal until `stop` is set. A failed write is reported through `say` and
-    /// tried again later. If the journal differs from the engines, the snapshotter ends: the venue
-    /// goes on without new snapshots.
-    pub fn run(
-        mut self,
-        policy: Policy,
-        stop: &AtomicBool,
-        mut say: impl FnMut(String),
-    ) -> Result<(), SnapshotterError> {
+    /// Follows a growing journal until `stop` is set. A failed write is logged and tried again
+    /// later. After an error the journal must be opened again.
+    pub fn run(mut self, policy: Policy, stop: &AtomicBool) -> Result<(), SnapshotterError> {
         const PAUSE: Duration = Duration::from_millis(20);
         const RETRY: Duration = Duration::from_secs(30);
         /// Pause after [`SnapshotterError::StreamsBehind`]: a standby that catches up applies its
@@ -276,7 +287,7 @@ impl Snapshotter {
             match self.take() {
                 Ok(None) => {}
                 Ok(Some(stored)) => {
-                    say(stored.to_string());
+                    tracing::info!(event = "snapshot_stored", "{stored}");
                     if policy.retire_segments {
                         self.retire_segments()?;
                     }
@@ -286,7 +297,10 @@ impl Snapshotter {
                 }
                 Err(error @ SnapshotterError::Replay(_)) => return Err(error),
                 Err(error) => {
-                    say(format!("no snapshot, the next try is in {RETRY:?}: {error}"));
+                    tracing::warn!(
+                        event = "snapshot_failed",
+                        "no snapshot, the next try is in {RETRY:?}: {error}"
+                    );
                     not_before = Instant::now() + RETRY;
                 }
             }

@@ -8,12 +8,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Number of blocks that the thread runs ahead: 8 MiB, but at most one file.
 const LEAD: u32 = 512;
 /// Number of blocks that are made present at once, and after which the thread is woken. Few,
 /// because the kernel gives the core to no other thread meanwhile.
 const STEP: u32 = 8;
+
+/// Pause after an error.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Handle of the thread, which ends when the handle is dropped.
 pub(super) struct BlockPreparer {
@@ -78,11 +82,20 @@ fn run(blocks: &Blocks, signals: &Signals) {
         let begun = signals.begun.load(Ordering::Relaxed);
         // Pieces begin at multiples of their length, so each lies in one file.
         next = next.max(begun / step * step);
-        // The writer reports an error itself if it comes to the same block.
-        if next < begun + lead && blocks.make_present(next, step).is_ok() {
-            next += step;
-        } else {
+        if next >= begun + lead {
             std::thread::park();
+            continue;
+        }
+        match blocks.make_present(next, step) {
+            Ok(()) => next += step,
+            // The writer makes the block itself if it comes there before, and reports its own error.
+            Err(error) => {
+                tracing::warn!(
+                    event = "streams_prepare_failed",
+                    "blocks of the streams cannot be prepared, trying again: {error}"
+                );
+                std::thread::park_timeout(RETRY);
+            }
         }
     }
 }

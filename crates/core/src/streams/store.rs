@@ -295,7 +295,7 @@ impl StreamSink for Store {
         match self.publish() {
             Ok(()) => self.complete(seqno),
             Err(error) => {
-                eprintln!("ringside: stopped: {error}");
+                tracing::error!(event = "stopped", "stopped: {error}");
                 std::process::exit(1);
             }
         }

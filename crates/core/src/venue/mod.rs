@@ -27,6 +27,7 @@ use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe};
 use ringside_model::reason::Reason;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Venue whose journal has been recovered, ready to run.
 pub struct Venue {
@@ -76,16 +77,19 @@ impl Venue {
         Ok(standby.lead(epoch)?.0)
     }
 
-    /// Starts to take snapshots of the growing journal, on a thread of low priority. `say` receives
-    /// a message about each snapshot, and the reason if there will be no more.
+    /// Starts to take snapshots of the growing journal, on a thread of low priority.
     pub fn take_snapshots(
         &self,
         policy: Policy,
         sizes: Sizes,
         sync_streams: Option<SyncStreams>,
-        say: impl FnMut(String) + Send + 'static,
     ) -> std::io::Result<SnapshotThread> {
-        standby::take_snapshots(self.dir.clone(), self.identity, policy, sizes, sync_streams, say)
+        standby::take_snapshots(self.dir.clone(), self.identity, policy, sizes, sync_streams)
+    }
+
+    /// Flag that is set while the space for the journal runs out.
+    pub fn low_space(&self) -> Arc<AtomicBool> {
+        self.writer.low_space()
     }
 
     /// Returns the end of the journal.

@@ -16,6 +16,8 @@ use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind};
 use ringside_planted::{Bug, planted};
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Subscriber that a restart recovers: it resumes from a snapshot, then receives the reports of the
@@ -109,9 +111,9 @@ impl<U: Recover> Standby<U> {
         let (durability, dir, identity) =
             (options.durability, options.dir.clone(), options.identity);
         let mut restart = Restart::default();
-        let say = |what| restart.notes.push(what);
         let accepts = |at: &Checkpoint| told.accepts(at);
-        let start = Start::at_newest_snapshot(&dir, identity, shape, None, accepts, say);
+        let start = Start::at_newest_snapshot(&dir, identity, shape, None, accepts);
+        restart.notes.clone_from(&start.skipped);
         // A snapshot is named only after the journal up to it was synced. This holds also if the
         // snapshot is not used.
         let synced = start.newest_named();
@@ -291,9 +293,8 @@ impl<U: Subscriber> Standby<U> {
         policy: Policy,
         sizes: Sizes,
         sync_streams: Option<SyncStreams>,
-        say: impl FnMut(String) + Send + 'static,
     ) -> std::io::Result<SnapshotThread> {
-        take_snapshots(self.dir.clone(), self.identity, policy, sizes, sync_streams, say)
+        take_snapshots(self.dir.clone(), self.identity, policy, sizes, sync_streams)
     }
 }
 
@@ -310,18 +311,40 @@ pub(super) fn take_snapshots(
     policy: Policy,
     sizes: Sizes,
     sync_streams: Option<SyncStreams>,
-    mut say: impl FnMut(String) + Send + 'static,
 ) -> std::io::Result<SnapshotThread> {
+    const RETRY_MIN: Duration = Duration::from_secs(1);
+    const RETRY_MAX: Duration = Duration::from_secs(60);
+    let sync_streams = sync_streams.map(|sync_streams| Arc::new(Mutex::new(sync_streams)));
     SnapshotThread::start(move |stop| {
-        let taken = Snapshotter::open(dir, identity, sizes, |_| {}).and_then(|snapshotter| {
-            let snapshotter = match sync_streams {
-                Some(sync_streams) => snapshotter.with_streams(sync_streams),
-                None => snapshotter,
-            };
-            snapshotter.run(policy, stop, &mut say)
-        });
-        if let Err(error) = taken {
-            say(format!("no more snapshots: {error}"));
+        let mut pause = RETRY_MIN;
+        loop {
+            let began = Instant::now();
+            let taken = Snapshotter::open(dir.clone(), identity, sizes).and_then(|snapshotter| {
+                let snapshotter = match sync_streams.clone() {
+                    Some(shared) => snapshotter.with_streams(Box::new(move || {
+                        (shared.lock().expect("no thread panics with it"))()
+                    })),
+                    None => snapshotter,
+                };
+                snapshotter.run(policy, stop)
+            });
+            let Err(error) = taken else { return };
+            if !error.is_transient() {
+                tracing::warn!(event = "snapshots_ended", "no more snapshots: {error}");
+                return;
+            }
+            if began.elapsed() > RETRY_MAX {
+                pause = RETRY_MIN;
+            }
+            tracing::warn!(
+                event = "snapshots_failed",
+                "the journal is read again for snapshots in {pause:?}: {error}"
+            );
+            let until = Instant::now() + pause;
+            while Instant::now() < until && !stop.load(Ordering::Relaxed) {
+                std::thread::sleep(RETRY_MIN / 50);
+            }
+            pause = RETRY_MAX.min(2 * pause);
         }
     })
 }

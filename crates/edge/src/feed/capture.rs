@@ -18,6 +18,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Error that ends a capture.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,8 @@ pub struct Capture {
     offset: u64,
     ending: bool,
     buffer: Box<[u8]>,
+    /// Time before which the file is not tried again, after an error of the file system.
+    pub(super) pauses_until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,6 +104,7 @@ impl Capture {
             offset: 0,
             ending: false,
             buffer: vec![0; BLOCK_BYTES_MAX].into(),
+            pauses_until: None,
         };
         capture.step()?;
         Ok(capture)

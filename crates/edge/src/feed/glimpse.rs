@@ -106,6 +106,13 @@ impl GlimpseServer {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     self.deaf = error.kind() != io::ErrorKind::WouldBlock;
+                    if self.deaf {
+                        tracing::warn!(
+                            event = "accept_failed",
+                            port = "glimpse",
+                            "the connection of a listener is not accepted, trying again: {error}"
+                        );
+                    }
                     return;
                 }
             };

@@ -52,25 +52,18 @@ pub struct FeedSender {
     reader: StreamReader,
     lines: Vec<Line>,
     ending: bool,
-    say: Box<dyn FnMut(String) + Send>,
 }
 
 impl FeedSender {
-    /// Begins with message `first`, which may not be published yet. `say` receives the first
-    /// failure of each line.
-    pub fn open(
-        config: &SenderConfig,
-        reader: StreamReader,
-        first: u64,
-        say: impl FnMut(String) + Send + 'static,
-    ) -> io::Result<FeedSender> {
+    /// Begins with message `first`, which may not be published yet.
+    pub fn open(config: &SenderConfig, reader: StreamReader, first: u64) -> io::Result<FeedSender> {
         let mut lines = vec![];
         for (name, line) in ['A', 'B'].into_iter().zip(&config.lines) {
             if !line.destinations.is_empty() {
                 lines.push(Line::open(name, line, config, first)?);
             }
         }
-        Ok(FeedSender { reader, lines, ending: false, say: Box::new(say) })
+        Ok(FeedSender { reader, lines, ending: false })
     }
 
     /// Sends a bounded piece of the stream, and the heartbeats that are due. Returns the number of
@@ -78,7 +71,7 @@ impl FeedSender {
     pub fn step(&mut self, now: Instant) -> usize {
         let mut taken = 0;
         for line in &mut self.lines {
-            taken += line.step(&mut self.reader, now, self.ending, &mut self.say);
+            taken += line.step(&mut self.reader, now, self.ending);
         }
         taken
     }
@@ -135,13 +128,7 @@ impl Line {
         })
     }
 
-    fn step(
-        &mut self,
-        reader: &mut StreamReader,
-        now: Instant,
-        ending: bool,
-        say: &mut dyn FnMut(String),
-    ) -> usize {
+    fn step(&mut self, reader: &mut StreamReader, now: Instant, ending: bool) -> usize {
         let mut taken = 0;
         for _ in 0..DATAGRAMS_PER_STEP {
             if self.on_its_way.is_none() {
@@ -152,7 +139,7 @@ impl Line {
                 taken += messages;
                 self.on_its_way = Some(0);
             }
-            if !self.send(now, say) {
+            if !self.send(now) {
                 break;
             }
         }
@@ -189,7 +176,7 @@ impl Line {
 
     /// Sends the datagram to the destinations that do not have it yet; returns false if the socket
     /// is full.
-    fn send(&mut self, now: Instant, say: &mut dyn FnMut(String)) -> bool {
+    fn send(&mut self, now: Instant) -> bool {
         let Line { name, socket, destinations, datagram, sent, .. } = self;
         let done = self.on_its_way.take().unwrap_or(0);
         let datagram = datagram.seal();
@@ -197,7 +184,11 @@ impl Line {
         self.on_its_way = send_to_rest(destinations, done, send_to, |destination, error| {
             // Listeners re-request missing messages; the other line and the other listeners go on.
             if sent.failed == 0 {
-                say(format!("line {name} of the feed: sending to {destination}: {error}"));
+                tracing::warn!(
+                    event = "feed_send_failed",
+                    line = %name,
+                    "line {name} of the feed: sending to {destination}: {error}"
+                );
             }
             sent.failed += 1;
         });

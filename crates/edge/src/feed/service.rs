@@ -1,7 +1,7 @@
 //! Service thread of the feed: re-requests, snapshots and the capture file, which may take their
 //! time. The thread uses the time that other threads leave.
 
-use super::capture::Capture;
+use super::capture::{Capture, CaptureError};
 use super::glimpse::GlimpseServer;
 use super::rerequest::RerequestServer;
 use ringside_journal::low_priority::LowPriority;
@@ -12,7 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Duties of the thread. A duty that fails is reported and dropped.
+/// Pause before a capture goes on after an error of the file system.
+const CAPTURE_RETRY: Duration = Duration::from_secs(5);
+
+/// Duties of the thread. A capture whose file system fails is tried again; a duty that fails in any
+/// other way is logged and dropped.
 #[derive(Default)]
 pub struct Duties {
     /// Server that resends lost messages.
@@ -37,22 +41,19 @@ struct ServiceSignals {
 }
 
 impl Service {
-    /// Starts the thread. `say` receives the failures.
-    pub fn start(
-        mut duties: Duties,
-        mut say: impl FnMut(String) + Send + 'static,
-    ) -> io::Result<Service> {
+    /// Starts the thread.
+    pub fn start(mut duties: Duties) -> io::Result<Service> {
         let signals = Arc::<ServiceSignals>::default();
         let seen = Arc::clone(&signals);
         let thread = LowPriority::start("feed", move || {
             while !seen.stop.load(Ordering::Acquire) {
                 duties.end_session(seen.end_session.load(Ordering::Acquire));
-                if !duties.step(&mut say) {
+                if !duties.step() {
                     duties.wait();
                 }
             }
             duties.end_session(seen.end_session.load(Ordering::Acquire));
-            while duties.write(&mut say) {}
+            while duties.write() {}
         })?;
         Ok(Service { signals, _thread: thread })
     }
@@ -71,29 +72,47 @@ impl Drop for Service {
 
 impl Duties {
     /// Does a bounded piece of each duty; returns true if there is more to do at once.
-    fn step(&mut self, say: &mut impl FnMut(String)) -> bool {
+    fn step(&mut self) -> bool {
         let now = Instant::now();
         let asked = self.rerequest.as_mut().is_some_and(|server| server.step(now));
         let visited = match self.glimpse.as_mut().map(|server| server.step(now)) {
             Some(Ok(more)) => more,
             Some(Err(error)) => {
-                say(format!("no more snapshots: the stream of market data: {error}"));
+                tracing::warn!(
+                    event = "glimpse_ended",
+                    "no more snapshots: the stream of market data: {error}"
+                );
                 self.glimpse = None;
                 false
             }
             None => false,
         };
-        self.write(say) | asked | visited
+        self.write() | asked | visited
     }
 
     /// Continues the file; returns true if there may be more to write.
-    fn write(&mut self, say: &mut impl FnMut(String)) -> bool {
+    fn write(&mut self) -> bool {
         let Some(capture) = &mut self.capture else { return false };
-        capture.step().unwrap_or_else(|error| {
-            say(format!("the feed is no longer written: {error}"));
-            self.capture = None;
-            false
-        })
+        if capture.pauses_until.is_some_and(|until| Instant::now() < until) {
+            return false;
+        }
+        capture.pauses_until = None;
+        match capture.step() {
+            Ok(more) => more,
+            Err(error @ CaptureError::Io { .. }) => {
+                tracing::warn!(
+                    event = "capture_failed",
+                    "the feed is not written, trying again in {CAPTURE_RETRY:?}: {error}"
+                );
+                capture.pauses_until = Some(Instant::now() + CAPTURE_RETRY);
+                false
+            }
+            Err(error) => {
+                tracing::warn!(event = "capture_ended", "the feed is no longer written: {error}");
+                self.capture = None;
+                false
+            }
+        }
     }
 
     fn end_session(&mut self, ended: bool) {

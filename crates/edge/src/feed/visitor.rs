@@ -184,6 +184,12 @@ impl Visitor {
     }
 
     fn refuse(&mut self, reason: u8) {
+        let address = self.stream.peer_addr().map_or("?".into(), |from| from.to_string());
+        tracing::warn!(
+            event = "glimpse_refused",
+            address,
+            "the login of {address} for a snapshot of the book is refused"
+        );
         self.say(packet::LOGIN_REJECTED, &[reason]);
         self.state = State::Refused;
     }

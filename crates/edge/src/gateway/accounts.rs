@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Iterations of the hash.
 pub const ROUNDS: u32 = 1_000;
@@ -22,7 +23,14 @@ pub const ROUNDS: u32 = 1_000;
 pub struct Accounts {
     accounts: Vec<Account>,
     places: HashMap<Name, AccountId>,
+    /// Rules of users, also of those that the password file may name later.
+    rules: HashMap<Name, UserRules>,
+    passwords: Passwords,
 }
+
+/// Passwords of all users. Copies share one table, which can be replaced while users log in.
+#[derive(Clone, Debug, Default)]
+pub struct Passwords(Arc<RwLock<HashMap<Name, Credential>>>);
 
 /// Index of a user in [`Accounts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,7 +43,6 @@ pub struct Account {
     pub user: Name,
     /// Rights and limits of the user.
     pub rules: UserRules,
-    credential: Credential,
 }
 
 /// Rights and limits of a user.
@@ -85,26 +92,78 @@ pub enum AccountsError {
 const USER_FORM: &str = "a user is 1 to 6 letters and digits";
 const PASSWORD_FORM: &str = "a password is 1 to 10 printable characters without spaces";
 
-impl Accounts {
+impl Passwords {
     /// Reads a password file.
-    pub fn read(file: &Path) -> Result<Accounts, AccountsError> {
-        let text = fs::read_to_string(file)
-            .map_err(|source| AccountsError::File { file: file.to_path_buf(), source })?;
-        Self::parse(file, &text)
+    pub fn read(file: &Path) -> Result<Passwords, AccountsError> {
+        Ok(Passwords(Arc::new(RwLock::new(read(file)?))))
     }
 
-    /// Parses the text of a password file; errors name `file`.
-    pub fn parse(file: &Path, text: &str) -> Result<Accounts, AccountsError> {
-        let mut accounts = Accounts::default();
-        for (number, line) in text.lines().enumerate() {
-            let wrong =
-                |what| AccountsError::Line { file: file.to_path_buf(), line: number + 1, what };
-            let Some((user, credential)) = parse_line(line).map_err(wrong)? else { continue };
-            if !accounts.add(user, credential) {
-                return Err(wrong("the user has a line already"));
-            }
+    /// Takes the passwords of a file instead. Returns their number. After an error the old ones
+    /// stay. Users that are logged in stay logged in.
+    pub fn read_again(&self, file: &Path) -> Result<usize, AccountsError> {
+        let new = read(file)?;
+        let count = new.len();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(count)
+    }
+
+    /// Creates these users, all with one password.
+    pub fn same_for<'a>(
+        users: impl IntoIterator<Item = &'a str>,
+        password: &str,
+    ) -> Result<Passwords, AccountsError> {
+        let salt = [0; 16];
+        let credential = Credential { salt, hash: hash(password, &salt) };
+        let name = |user| user_name(user).ok_or(AccountsError::Unusable(USER_FORM));
+        let users = users.into_iter().map(|user| Ok((name(user)?, credential)));
+        Ok(Passwords(Arc::new(RwLock::new(users.collect::<Result<_, AccountsError>>()?))))
+    }
+
+    /// Returns the name of a user if the password is right. The check takes as long for a user that
+    /// does not exist.
+    pub fn check(&self, user: &str, password: &str) -> Option<Name> {
+        let name = user_name(user);
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = name.and_then(|name| table.get(&name).copied());
+        drop(table);
+        let credential = known.unwrap_or(Credential { salt: [0; 16], hash: [0; 32] });
+        let right = credential.hash.ct_eq(&hash(password, &credential.salt)).to_bool();
+        name.filter(|_| right && known.is_some())
+    }
+
+    fn users(&self) -> Vec<Name> {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut users: Vec<Name> = table.keys().copied().collect();
+        users.sort();
+        users
+    }
+}
+
+fn read(file: &Path) -> Result<HashMap<Name, Credential>, AccountsError> {
+    let text = fs::read_to_string(file)
+        .map_err(|source| AccountsError::File { file: file.to_path_buf(), source })?;
+    parse(file, &text)
+}
+
+/// Parses the text of a password file; errors name `file`.
+fn parse(file: &Path, text: &str) -> Result<HashMap<Name, Credential>, AccountsError> {
+    let mut table = HashMap::new();
+    for (number, line) in text.lines().enumerate() {
+        let wrong = |what| AccountsError::Line { file: file.to_path_buf(), line: number + 1, what };
+        let Some((user, credential)) = parse_line(line).map_err(wrong)? else { continue };
+        if table.insert(user, credential).is_some() {
+            return Err(wrong("the user has a line already"));
         }
-        Ok(accounts)
+    }
+    Ok(table)
+}
+
+impl Accounts {
+    /// Creates the accounts of all users that have a password.
+    pub fn new(passwords: Passwords) -> Accounts {
+        let mut accounts = Accounts { passwords, ..Accounts::default() };
+        accounts.passwords.users().into_iter().for_each(|user| _ = accounts.place(user));
+        accounts
     }
 
     /// Creates these users, all with one password.
@@ -112,36 +171,27 @@ impl Accounts {
         users: impl IntoIterator<Item = &'a str>,
         password: &str,
     ) -> Result<Accounts, AccountsError> {
-        let salt = [0; 16];
-        let credential = Credential { salt, hash: hash(password, &salt) };
-        let mut accounts = Accounts::default();
-        for user in users {
-            let user = user_name(user).ok_or(AccountsError::Unusable(USER_FORM))?;
-            accounts.add(user, credential);
-        }
-        Ok(accounts)
+        Ok(Accounts::new(Passwords::same_for(users, password)?))
     }
 
     /// Sets the rules of a user; returns false if there is no such user.
     pub fn set_rules(&mut self, user: &str, rules: UserRules) -> bool {
-        let Some(&AccountId(place)) = user_name(user).and_then(|name| self.places.get(&name))
-        else {
-            return false;
-        };
+        let Some(name) = user_name(user) else { return false };
+        self.rules.insert(name, rules.clone());
+        let Some(&AccountId(place)) = self.places.get(&name) else { return false };
         self.accounts[place].rules = rules;
         true
     }
 
     /// Returns the user of this name if the password is right. The check takes as long for a user
     /// that does not exist.
-    pub fn check(&self, user: &str, password: &str) -> Option<AccountId> {
-        let known = user_name(user).and_then(|name| self.places.get(&name).copied());
-        let credential = match known {
-            Some(AccountId(place)) => self.accounts[place].credential,
-            None => Credential { salt: [0; 16], hash: [0; 32] },
-        };
-        let right = credential.hash.ct_eq(&hash(password, &credential.salt)).to_bool();
-        known.filter(|_| right)
+    pub fn check(&mut self, user: &str, password: &str) -> Option<AccountId> {
+        self.passwords.check(user, password).map(|name| self.place(name))
+    }
+
+    /// Returns the passwords of the users.
+    pub fn passwords(&self) -> &Passwords {
+        &self.passwords
     }
 
     /// Returns the user with this index.
@@ -154,11 +204,13 @@ impl Accounts {
         self.accounts.iter()
     }
 
-    /// Adds a user; returns false if the user is there already.
-    fn add(&mut self, user: Name, credential: Credential) -> bool {
-        let new = self.places.insert(user, AccountId(self.accounts.len())).is_none();
-        self.accounts.push(Account { user, credential, rules: UserRules::default() });
-        new
+    /// Returns the index of a user, who may be new.
+    fn place(&mut self, user: Name) -> AccountId {
+        *self.places.entry(user).or_insert_with(|| {
+            let rules = self.rules.get(&user).cloned().unwrap_or_default();
+            self.accounts.push(Account { user, rules });
+            AccountId(self.accounts.len() - 1)
+        })
     }
 }
 
@@ -174,7 +226,7 @@ pub fn set_password(file: &Path, user: &str, password: &str) -> Result<(), Accou
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
         text => text.map_err(failed)?,
     };
-    Accounts::parse(file, &text)?;
+    parse(file, &text)?;
     let name = user_name(user);
     let is_other = |line: &&str| {
         let of = line.split_ascii_whitespace().next();
@@ -260,29 +312,30 @@ mod tests {
 
     const FILE: &str = "passwords";
 
-    fn user(accounts: &Accounts, id: Option<AccountId>) -> Option<&str> {
-        id.map(|id| accounts.get(id).user.as_str())
+    fn user(passwords: &Passwords, user: &str, password: &str) -> String {
+        passwords.check(user, password).map(|name| name.to_string()).unwrap_or_default()
     }
 
     #[test]
     fn a_password_is_right_or_wrong() {
         let line = password_line("firm1", "SECRET", [7; 16]).unwrap();
         let text = format!("# users\n\n{line}\n");
-        let accounts = Accounts::parse(Path::new(FILE), &text).unwrap();
-        assert_eq!(user(&accounts, accounts.check("FIRM1", "SECRET")), Some("FIRM1"));
-        assert_eq!(user(&accounts, accounts.check("FIRM1", "secret")), Some("FIRM1"));
+        let table = parse(Path::new(FILE), &text).unwrap();
+        let passwords = Passwords(Arc::new(RwLock::new(table)));
+        assert_eq!(user(&passwords, "FIRM1", "SECRET"), "FIRM1");
+        assert_eq!(user(&passwords, "FIRM1", "secret"), "FIRM1");
         for (name, password) in [("FIRM1", "SECRET1"), ("FIRM1", ""), ("FIRM2", "SECRET"), ("", "")]
         {
-            assert_eq!(accounts.check(name, password), None, "{name} {password}");
+            assert_eq!(user(&passwords, name, password), "", "{name} {password}");
         }
     }
 
     #[test]
     fn users_may_share_a_password() {
-        let accounts = Accounts::with_one_password(["A", "B"], "x").unwrap();
-        assert_eq!(user(&accounts, accounts.check("B", "X")), Some("B"));
-        assert_eq!(accounts.check("C", "X"), None);
-        assert!(Accounts::with_one_password(["A B"], "x").is_err());
+        let passwords = Passwords::same_for(["A", "B"], "x").unwrap();
+        assert_eq!(user(&passwords, "B", "X"), "B");
+        assert_eq!(user(&passwords, "C", "X"), "");
+        assert!(Passwords::same_for(["A B"], "x").is_err());
     }
 
     #[test]
@@ -293,6 +346,30 @@ mod tests {
     }
 
     const EXPECTED: &str = "2922aa768df17db5ac22cb424bf7e17a4e81f1d76bf7da5c915d2d10537de309";
+
+    #[test]
+    fn passwords_can_be_read_again_while_users_log_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        set_password(&file, "A", "one").unwrap();
+        set_password(&file, "B", "one").unwrap();
+        let passwords = Passwords::read(&file).unwrap();
+        let mut accounts = Accounts::new(passwords.clone());
+        let rules = UserRules { orders_per_second: Some(7), ..UserRules::default() };
+        assert!(!accounts.set_rules("C", rules.clone()), "the user is not there yet");
+        let old = accounts.check("A", "one").unwrap();
+        fs::remove_file(&file).unwrap();
+        set_password(&file, "C", "three").unwrap();
+        set_password(&file, "B", "two").unwrap();
+        assert_eq!(passwords.read_again(&file).unwrap(), 2);
+        assert_eq!([accounts.check("A", "one"), accounts.check("B", "one")], [None, None]);
+        let new = accounts.check("C", "three").unwrap();
+        assert_eq!(accounts.get(new).rules, rules);
+        assert_eq!(accounts.get(old).user.as_str(), "A", "a user that is logged in stays");
+        fs::write(&file, "C nothing").unwrap();
+        assert!(passwords.read_again(&file).is_err());
+        assert_eq!(accounts.check("C", "three"), Some(new), "the old ones stay");
+    }
 
     #[test]
     fn errors_say_where() {
@@ -310,7 +387,7 @@ mod tests {
         for (line, expected) in cases {
             let other = password_line("A", "y", [2; 16]).unwrap();
             let text = format!("{other}\n{line}\n");
-            let error = Accounts::parse(Path::new(FILE), &text).unwrap_err().to_string();
+            let error = parse(Path::new(FILE), &text).unwrap_err().to_string();
             assert!(error.starts_with("passwords:2: ") && error.contains(expected), "{error}");
         }
     }
@@ -322,11 +399,11 @@ mod tests {
         set_password(&file, "abc", "one").unwrap();
         set_password(&file, "def", "two").unwrap();
         set_password(&file, "ABC", "three").unwrap();
-        let accounts = Accounts::read(&file).unwrap();
-        assert_eq!(accounts.iter().count(), 2);
-        assert_eq!(accounts.check("ABC", "one"), None);
-        assert_eq!(user(&accounts, accounts.check("abc", "three")), Some("ABC"));
-        assert_eq!(user(&accounts, accounts.check("DEF", "two")), Some("DEF"));
+        let passwords = Passwords::read(&file).unwrap();
+        assert_eq!(passwords.users().len(), 2);
+        assert_eq!(user(&passwords, "ABC", "one"), "");
+        assert_eq!(user(&passwords, "abc", "three"), "ABC");
+        assert_eq!(user(&passwords, "DEF", "two"), "DEF");
         let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap());
         assert_eq!(mode & 0o777, 0o600);
         for (user, password) in

@@ -105,7 +105,7 @@ impl AdminPort {
     }
 
     fn accept(&mut self, poll: &Epoll, reader: &mut StreamReader) -> usize {
-        let Ok((socket, _)) = self.listener.accept() else { return 0 };
+        let Ok((socket, address)) = self.listener.accept() else { return 0 };
         let free = self.operators.iter().position(Option::is_none);
         let next = reader.next_number(StreamId::OPERATOR);
         if let Some(slot) = free
@@ -122,6 +122,17 @@ impl AdminPort {
                 ended: false,
                 ended_ns: None,
             });
+            tracing::info!(
+                event = "operator_connected",
+                address = %address,
+                "an operator connects from {address}"
+            );
+        } else {
+            tracing::warn!(
+                event = "operator_refused",
+                address = %address,
+                "the connection of an operator at {address} is refused: there is no place for it"
+            );
         }
         1
     }

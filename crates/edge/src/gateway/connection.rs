@@ -6,7 +6,7 @@ use crate::gateway::intake::LoggedInSession;
 use ringside_core::streams::{Cursor, StreamReader};
 use ringside_wire::soupbintcp::write_packet;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 /// Bytes sent to one client at once, at most, so that the others get their turn.
 const SEND_BYTES_MAX: usize = 64 << 10;
@@ -45,6 +45,8 @@ pub(super) struct Connection {
     /// send.
     pub queued: bool,
     shut: bool,
+    /// Address of the client, for the log.
+    address: Option<SocketAddr>,
     /// Time at which the phase began.
     pub since_ns: u64,
     /// Time of the last bytes from the client.
@@ -87,8 +89,10 @@ enum Sent {
 impl Connection {
     /// Creates a connection that has to log in.
     pub(super) fn new(socket: TcpStream, now_ns: u64) -> Connection {
+        let address = socket.peer_addr().ok();
         Connection {
             socket,
+            address,
             phase: Phase::Login,
             received: vec![],
             waits: false,
@@ -103,6 +107,11 @@ impl Connection {
             sent_ns: now_ns,
             heartbeat_ns: 0,
         }
+    }
+
+    /// Returns the address of the client, for the log.
+    pub(super) fn address(&self) -> String {
+        self.address.map_or("?".into(), |address| address.to_string())
     }
 
     pub(super) fn socket(&self) -> &TcpStream {

@@ -3,7 +3,7 @@
 use crate::gateway::descriptors::first_kept;
 use crate::gateway::rate::Rate;
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -21,6 +21,8 @@ pub(super) struct Listener {
     /// First descriptor that no client may have.
     first_kept: RawFd,
     rates: HashMap<IpAddr, Rate>,
+    /// Time before which nothing is accepted, after an error of the socket.
+    pauses_until_ns: u64,
 }
 
 /// Connection that has arrived.
@@ -28,15 +30,15 @@ pub(super) enum Arrival {
     /// Connection that may log in.
     Welcome(TcpStream),
     /// Connection that came too soon after too many others of its address, took a descriptor that
-    /// others need, or broke at once. The connection is closed.
-    Refused,
+    /// others need, or broke at once, with its address and the reason. The connection is closed.
+    Refused(SocketAddr, &'static str),
 }
 
 impl Listener {
     /// Listens; each address may connect `per_second` times in a second.
     pub(super) fn bind(address: SocketAddr, per_second: u32) -> io::Result<Listener> {
         let (socket, first_kept) = (bind(address)?, first_kept());
-        Ok(Listener { socket, per_second, first_kept, rates: HashMap::new() })
+        Ok(Listener { socket, per_second, first_kept, rates: HashMap::new(), pauses_until_ns: 0 })
     }
 
     pub(super) fn socket(&self) -> &TcpListener {
@@ -45,13 +47,48 @@ impl Listener {
 
     /// Returns the next connection, if there is one.
     pub(super) fn accept(&mut self, now_ns: u64) -> Option<Arrival> {
-        let (socket, address) = self.socket.accept().ok()?;
-        let known = self.rates.len() < ADDRESSES_MAX || self.rates.contains_key(&address.ip());
-        let welcome = known
-            && socket.as_raw_fd() < self.first_kept
-            && self.rates.entry(address.ip()).or_default().take(self.per_second, now_ns)
-            && prepare(&socket).is_ok();
-        Some(if welcome { Arrival::Welcome(socket) } else { Arrival::Refused })
+        /// Pause after an error of the listening socket, such as too few descriptors: the kernel
+        /// keeps the connections meanwhile.
+        const PAUSE_NS: u64 = 100_000_000;
+        if now_ns < self.pauses_until_ns {
+            return None;
+        }
+        match self.socket.accept() {
+            Ok((socket, address)) => Some(match self.refusal(&socket, address, now_ns) {
+                None => Arrival::Welcome(socket),
+                Some(why) => Arrival::Refused(address, why),
+            }),
+            Err(error) => {
+                if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) {
+                    self.pauses_until_ns = now_ns + PAUSE_NS;
+                    tracing::warn!(
+                        event = "accept_failed",
+                        port = "orders",
+                        "the connection of a client is not accepted, trying again: {error}"
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    /// Returns the reason against a connection, if there is one.
+    fn refusal(
+        &mut self,
+        socket: &TcpStream,
+        address: SocketAddr,
+        now_ns: u64,
+    ) -> Option<&'static str> {
+        if self.rates.len() >= ADDRESSES_MAX && !self.rates.contains_key(&address.ip()) {
+            return Some("too many addresses connect");
+        }
+        if socket.as_raw_fd() >= self.first_kept {
+            return Some("no descriptor is left for clients");
+        }
+        if !self.rates.entry(address.ip()).or_default().take(self.per_second, now_ns) {
+            return Some("the address connects too often");
+        }
+        prepare(socket).is_err().then_some("the connection broke at once")
     }
 
     /// Forgets the addresses whose rate is as free as that of a new address.

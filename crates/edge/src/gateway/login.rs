@@ -35,7 +35,7 @@ pub(crate) enum Refusal {
 pub(super) fn decide(
     login: &Login,
     session: &str,
-    accounts: &Accounts,
+    accounts: &mut Accounts,
     intake: &Intake,
     reader: &mut StreamReader,
     is_live: impl Fn(SessionId) -> bool,

@@ -232,7 +232,7 @@ impl Gateway {
     fn finish_connection(&mut self, slot: usize, now_ns: u64) {
         let Some(connection) = &mut self.connections[slot] else { return };
         match connection.phase() {
-            Phase::Login => self.close(slot, now_ns),
+            Phase::Login => self.close(slot, "the venue ends", now_ns),
             Phase::Open(_) => {
                 if connection.has_sent_all(&mut self.reader) {
                     connection.close_after_control(now_ns);

@@ -23,7 +23,7 @@ use ringside_model::durability::Durability;
 use ringside_testing::crash::disk::{Chance, Disk, Image};
 use ringside_testing::crash::folder::Folder;
 use ringside_testing::crash::recording::Recording;
-use ringside_testing::journals;
+use ringside_testing::{heard, journals};
 use std::collections::VecDeque;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -298,13 +298,18 @@ impl Machine {
         let now = self.net.borrow().now.as_nanos() as i64;
         *self.clock.lock().unwrap() = 1_800_000_000_000_000_000 + now + self.clock_ahead;
         let role = std::mem::replace(&mut life.role, Role::Nothing);
-        life.role = match role {
+        let (role, said) = heard::during(|| match role {
             Role::Following { standby, following } => {
-                self.stand(&mut life, standby, following, rng)?
+                self.stand(&mut life, standby, following, rng)
             }
-            Role::Leading(leading) => self.lead(&mut life, leading, rng)?,
+            Role::Leading(leading) => self.lead(&mut life, leading, rng),
             Role::Nothing => unreachable!("a role ends with another one"),
-        };
+        });
+        let node = name(self.number);
+        for what in said {
+            self.net.borrow_mut().note(format!("{node}: {what}"));
+        }
+        life.role = role?;
         self.life = Some(life);
         Ok(())
     }

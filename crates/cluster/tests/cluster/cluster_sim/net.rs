@@ -229,11 +229,6 @@ impl Ports for World {
         net.calls[to].push_back((at, theirs));
         Ok(end(0, self.node, to))
     }
-
-    fn say(&mut self, what: String) {
-        let node = name(self.node);
-        self.net.borrow_mut().note(format!("{node}: {what}"));
-    }
 }
 
 /// One end of a connection.

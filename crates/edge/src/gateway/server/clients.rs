@@ -28,8 +28,12 @@ impl Gateway {
                 {
                     self.add(socket, now_ns);
                 }
-                Some(Arrival::Welcome(_) | Arrival::Refused) => {
-                    self.counters.connections_refused += 1;
+                Some(Arrival::Welcome(socket)) => {
+                    let address = socket.peer_addr().map_or("?".into(), |from| from.to_string());
+                    self.refuse_connection(&address, "too many connections are open");
+                }
+                Some(Arrival::Refused(address, why)) => {
+                    self.refuse_connection(&address.to_string(), why);
                 }
             }
         }
@@ -38,31 +42,58 @@ impl Gateway {
 
     fn add(&mut self, socket: TcpStream, now_ns: u64) {
         let slot = self.free.pop().unwrap_or(self.connections.len());
-        let known = self.poll.add(&socket, Token::Client(slot)).is_ok();
-        let connection = known.then(|| Box::new(Connection::new(socket, now_ns)));
-        if connection.is_none() {
-            self.counters.connections_refused += 1;
+        let known = self.poll.add(&socket, Token::Client(slot));
+        let new = Connection::new(socket, now_ns);
+        if let Err(error) = &known {
+            self.refuse_connection(&new.address(), &error.to_string());
             self.free.push(slot);
         }
+        let connection = known.is_ok().then(|| Box::new(new));
         match self.connections.get_mut(slot) {
             Some(place) => *place = connection,
             None => self.connections.push(connection),
         }
     }
 
+    #[cold]
+    fn refuse_connection(&mut self, address: &str, why: &str) {
+        self.counters.connections_refused += 1;
+        tracing::warn!(
+            event = "connection_refused",
+            address,
+            "the connection of {address} is refused: {why}"
+        );
+    }
+
     /// Closes a connection at once.
-    pub(super) fn close(&mut self, slot: usize, now_ns: u64) {
+    #[cold]
+    pub(super) fn close(&mut self, slot: usize, why: &str, now_ns: u64) {
         let Some(connection) = self.connections[slot].take() else { return };
         self.free.push(slot);
-        if let Some(member) = connection.member() {
-            self.leave(&member, now_ns);
+        let address = connection.address();
+        match (connection.phase(), connection.member()) {
+            (_, Some(member)) => self.leave(&member, &address, why, now_ns),
+            (Phase::Login, None) => tracing::debug!(
+                event = "connection_closed",
+                address,
+                "the connection of {address} ends without a login: {why}"
+            ),
+            _ => {}
         }
     }
 
     /// Notes that the session has no connection any more.
-    fn leave(&mut self, member: &LoggedInSession, now_ns: u64) {
+    fn leave(&mut self, member: &LoggedInSession, address: &str, why: &str, now_ns: u64) {
+        let account = self.accounts.get(member.account);
+        let user = account.user.as_str();
+        tracing::info!(
+            event = "disconnected",
+            user,
+            address,
+            "{user} at {address} is disconnected: {why}"
+        );
         self.live.remove(&member.session);
-        self.timers.leave(member, self.accounts.get(member.account), now_ns);
+        self.timers.leave(member, account, now_ns);
     }
 
     /// Sends a client the reason why its connection ends, then ends the connection.
@@ -70,33 +101,42 @@ impl Gateway {
         let Some(connection) = &mut self.connections[slot] else { return };
         self.counters.violations += 1;
         connection.tell(packet::DEBUG, what.as_bytes());
-        self.close_politely(slot, now_ns);
+        let address = connection.address();
+        tracing::warn!(
+            event = "violation",
+            address,
+            "{address} does not keep to the protocol: {what}"
+        );
+        self.close_politely(slot, what, now_ns);
     }
 
     /// Ends a connection after its last unnumbered packets.
-    pub(super) fn close_politely(&mut self, slot: usize, now_ns: u64) {
+    pub(super) fn close_politely(&mut self, slot: usize, why: &str, now_ns: u64) {
         let Some(connection) = &mut self.connections[slot] else { return };
-        let member = connection.member();
+        let (member, address) = (connection.member(), connection.address());
         connection.close_after_control(now_ns);
         queue(&mut self.connections, &mut self.to_send, slot);
         if let Some(member) = member {
-            self.leave(&member, now_ns);
+            self.leave(&member, &address, why, now_ns);
         }
     }
 
     /// Sends a client its pending output; returns the amount of work.
     pub(super) fn send(&mut self, slot: usize, now_ns: u64) -> usize {
         let Some(connection) = &mut self.connections[slot] else { return 0 };
-        let Ok(sent) = connection.flush(&mut self.reader, now_ns) else {
-            self.close(slot, now_ns);
-            return 1;
+        let sent = match connection.flush(&mut self.reader, now_ns) {
+            Ok(sent) => sent,
+            Err(error) => {
+                self.close(slot, &error.to_string(), now_ns);
+                return 1;
+            }
         };
         let blocked = connection.is_blocked();
         if blocked != connection.looks_for_writable {
             connection.looks_for_writable = blocked;
             let token = Token::Client(slot);
-            if self.poll.look_for_writable(connection.socket(), token, blocked).is_err() {
-                self.close(slot, now_ns);
+            if let Err(error) = self.poll.look_for_writable(connection.socket(), token, blocked) {
+                self.close(slot, &error.to_string(), now_ns);
                 return 1;
             }
         }
@@ -114,7 +154,7 @@ impl Gateway {
         let Some(connection) = &mut self.connections[slot] else { return };
         if connection.member().is_some() && connection.has_sent_all(&mut self.reader) {
             connection.tell(packet::END_OF_SESSION, &[]);
-            self.close_politely(slot, now_ns);
+            self.close_politely(slot, "the session has ended", now_ns);
         }
     }
 
@@ -164,8 +204,12 @@ impl Gateway {
         let bytes = match connection.read(&mut self.received[..bytes_max]) {
             Ok(None) => return 0,
             Ok(Some(bytes)) if bytes > 0 => bytes,
-            Ok(Some(_)) | Err(_) => {
-                self.close(slot, now_ns);
+            Ok(Some(_)) => {
+                self.close(slot, "the client closed the connection", now_ns);
+                return 1;
+            }
+            Err(error) => {
+                self.close(slot, &error.to_string(), now_ns);
                 return 1;
             }
         };
@@ -233,7 +277,7 @@ impl Gateway {
             }
             (Phase::Open(_), packet::CLIENT_HEARTBEAT) | (_, packet::DEBUG) => {}
             (Phase::Login, packet::LOGIN_REQUEST) => self.login(slot, packet.payload, now_ns),
-            (_, packet::LOGOUT) => self.close(slot, now_ns),
+            (_, packet::LOGOUT) => self.close(slot, "the client logged out", now_ns),
             (Phase::Open(_), packet::UNSEQUENCED) => {
                 self.violation(slot, "a drop copy is only read", now_ns);
             }
@@ -273,7 +317,7 @@ impl Gateway {
         let is_live = |session: SessionId| live.contains_key(&session);
         match login::decide(&login, &options.session, accounts, intake, reader, is_live) {
             Ok(entry) => self.enter(slot, &login, entry, now_ns),
-            Err(refusal) => self.refuse(slot, refusal, now_ns),
+            Err(refusal) => self.refuse(slot, &login.user, refusal, now_ns),
         }
     }
 
@@ -288,24 +332,37 @@ impl Gateway {
         let wanted_ms = login.heartbeat_timeout_ms.filter(|&ms| ms > 0).map(|ms| u64::from(ms) / 2);
         let heartbeat_ms = wanted_ms.map_or(usual_ms, |ms| ms.clamp(1, usual_ms));
         connection.open(member, cursor, heartbeat_ms * 1_000_000, now_ns);
+        let (user, address) = (self.accounts.get(member.account).user, connection.address());
+        let user = user.as_str();
+        tracing::info!(event = "login", user, address, number, "{user} at {address} logs in");
         self.live.insert(member.session, slot);
         self.timers.come_back(member.session);
         queue(&mut self.connections, &mut self.to_send, slot);
     }
 
-    fn refuse(&mut self, slot: usize, refusal: Refusal, now_ns: u64) {
+    fn refuse(&mut self, slot: usize, user: &str, refusal: Refusal, now_ns: u64) {
         let Some(connection) = &mut self.connections[slot] else { return };
         self.counters.logins_refused += 1;
-        let reason = match refusal {
-            Refusal::NotAuthorized => NOT_AUTHORIZED,
-            Refusal::NotAvailable => SESSION_NOT_AVAILABLE,
+        let (reason, why) = match refusal {
+            Refusal::NotAuthorized => (NOT_AUTHORIZED, "no such user, or another password".into()),
+            Refusal::NotAvailable => {
+                let why = "the session is another one, does not exist, or has a connection already";
+                (SESSION_NOT_AVAILABLE, why.into())
+            }
             Refusal::Ahead { next } => {
                 let text = format!("the next message of this session has number {next}");
                 connection.tell(packet::DEBUG, text.as_bytes());
-                SESSION_NOT_AVAILABLE
+                (SESSION_NOT_AVAILABLE, text)
             }
         };
         connection.tell(packet::LOGIN_REJECTED, &[reason]);
-        self.close_politely(slot, now_ns);
+        let address = connection.address();
+        tracing::warn!(
+            event = "login_refused",
+            user,
+            address,
+            "the login of {user} at {address} is refused: {why}"
+        );
+        self.close_politely(slot, &why, now_ns);
     }
 }

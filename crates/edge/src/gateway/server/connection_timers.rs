@@ -126,8 +126,13 @@ impl Gateway {
             }
         };
         if over {
+            let why = match connection.phase() {
+                Phase::Login => "no login came in time",
+                Phase::Open(_) => "the client was silent for too long",
+                Phase::Closing => "",
+            };
             self.counters.timeouts += u64::from(!matches!(connection.phase(), Phase::Closing));
-            self.close(slot, now_ns);
+            self.close(slot, why, now_ns);
             return 1;
         }
         if !matches!(connection.phase(), Phase::Open(_)) {
@@ -136,7 +141,13 @@ impl Gateway {
         let (bytes_max, ns) = (limits.slow_reader_bytes_max, limits.slow_reader_ms * MS);
         if connection.is_slow(&mut self.reader, bytes_max, ns, now_ns) {
             self.counters.slow_readers += 1;
-            self.close(slot, now_ns);
+            let address = connection.address();
+            tracing::warn!(
+                event = "slow_reader",
+                address,
+                "the client at {address} has not read more than {bytes_max} bytes for too long"
+            );
+            self.close(slot, "the client does not read", now_ns);
             return 1;
         }
         if connection.is_silent(now_ns) {

@@ -65,7 +65,7 @@ fn late_listeners_have_the_same_book() {
         glimpse: Some(glimpse),
         capture: Some(Capture::open(&file, reader.clone()).unwrap()),
     };
-    let service = Service::start(duties, |text| panic!("{text}")).unwrap();
+    let service = Service::start(duties).unwrap();
     let listeners: Vec<Receiver> = (0..3)
         .map(|_| {
             Receiver::open(ReceiverConfig {
@@ -79,7 +79,7 @@ fn late_listeners_have_the_same_book() {
         .collect();
     let to: Vec<SocketAddr> =
         listeners.iter().map(|listener| listener.local_addresses().unwrap()[0]).collect();
-    let (mut sender, _) = sender([&to, &[]], reader, 1);
+    let mut sender = sender([&to, &[]], reader, 1);
     let stop = AtomicBool::new(false);
     let published = AtomicUsize::new(0);
     let books: Vec<(Book, u64)> = std::thread::scope(|scope| {
@@ -406,7 +406,7 @@ fn the_client_says_why_there_is_no_snapshot() {
     let server = server(reader, 8, Duration::from_secs(60));
     let address = server.local_address().unwrap();
     let duties = Duties { glimpse: Some(server), ..Duties::default() };
-    let service = Service::start(duties, |text| panic!("{text}")).unwrap();
+    let service = Service::start(duties).unwrap();
     let take = |login: &SnapshotLogin| snapshot::take(login, |_| {}, || Ok(()));
     assert!(matches!(take(&login(address)), Ok(51)));
     let wrong = SnapshotLogin { password: "wrong".into(), ..login(address) };

@@ -7,7 +7,6 @@ use ringside_load::rng::Rng;
 use ringside_testing::loopback::delivered;
 use ringside_wire::feed::receiver::{Receiver, ReceiverConfig};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex};
 
 pub const SESSION: [u8; 10] = *b"20260102  ";
 /// Address of this machine, with a port that the kernel chooses.
@@ -68,19 +67,14 @@ pub fn listener(lines: [Option<SocketAddr>; 2], rerequest: Option<SocketAddr>) -
         .unwrap()
 }
 
-pub type Said = Arc<Mutex<Vec<String>>>;
-
-/// Creates a sender with these destinations on its lines, and the list of its failures.
-pub fn sender(lines: [&[SocketAddr]; 2], reader: StreamReader, first: u64) -> (FeedSender, Said) {
+/// Creates a sender with these destinations on its lines.
+pub fn sender(lines: [&[SocketAddr]; 2], reader: StreamReader, first: u64) -> FeedSender {
     let line = |destinations: &[SocketAddr]| LineConfig {
         destinations: destinations.to_vec(),
         interface: None,
     };
     let config = SenderConfig { session: SESSION, lines: lines.map(line), multicast_ttl: 1 };
-    let said = Said::default();
-    let hears = said.clone();
-    let say = move |text| hears.lock().unwrap().push(text);
-    (FeedSender::open(&config, reader, first, say).unwrap(), said)
+    FeedSender::open(&config, reader, first).unwrap()
 }
 
 /// Path that loses, doubles and delays datagrams.
