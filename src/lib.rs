@@ -5,6 +5,8 @@
 //! [`wire`], [`core`], [`edge`], [`cluster`], [`load`]. A program that only wants an order book
 //! depends on `ringside-model` and `ringside-engine`.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod cli;
 pub mod config;
 pub mod log;

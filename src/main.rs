@@ -1,5 +1,7 @@
 //! Entry point of the `ringside` program.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::{ExitCode, abort};
 

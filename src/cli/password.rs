@@ -24,6 +24,6 @@ pub(super) fn run(args: &PasswordArgs) -> Result<(), CliError> {
         .map_err(|error| CliError::Failure(format!("cannot read the password: {error}")))?;
     set_password(&args.file, &args.user, password.trim_end())
         .map_err(|error| CliError::Failure(error.to_string()))?;
-    note!("{} has a password; a venue reads the file when it starts", args.user);
+    note!("{} has a password; a venue reads the file at its start and at SIGHUP", args.user);
     Ok(())
 }

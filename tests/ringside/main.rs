@@ -7,6 +7,7 @@ mod client;
 mod client_fields;
 mod cluster;
 mod corpus;
+mod descriptors;
 mod determinism;
 mod disk;
 mod failing_disk;

@@ -5,6 +5,7 @@
 //! frames of the leader's journal to its standbys. [`node`] runs a node one step at a time,
 //! standing by or leading. [`partition`] moves a symbol from one partition to another.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![warn(unreachable_pub)]
 
 pub mod membership;

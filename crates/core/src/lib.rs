@@ -13,6 +13,7 @@
 //! turns reports into the numbered messages of each session and of the market, and into the inputs
 //! of the gateway's verdicts. [`recovery`] rebuilds all of this state from the journal.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![warn(unreachable_pub)]
 
 pub mod commit_point;

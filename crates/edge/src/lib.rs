@@ -5,6 +5,7 @@
 //! over the commands that [`timers`] and [`schedule`] find due; [`calendar`] computes the
 //! boundaries of a trading day.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![warn(unreachable_pub)]
 
 pub mod calendar;

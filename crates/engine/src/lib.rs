@@ -50,6 +50,7 @@
 //! - `view.rs` answers queries, `image.rs` exports the whole state, `restore.rs` continues from it,
 //!   `order_books.rs` is the facade for other programs.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![warn(unreachable_pub)]
 
 mod amend;

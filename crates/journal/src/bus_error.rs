@@ -4,6 +4,7 @@
 //! The handler may only read memory and call the kernel. So it finds the file in a table of atomics
 //! that lists every mapping of a segment.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::stdio::stderr;
 use signal_hook::consts::SIGBUS;
 use signal_hook::low_level;
@@ -84,21 +85,26 @@ fn handle(address: Option<usize>) {
         })
     });
     if let Some((segment, offset)) = found {
-        say(segment, offset);
+        report(segment, offset);
         low_level::exit(1);
     }
     // The address is in no listed mapping: crash as without this handler.
     let _ = low_level::emulate_default_handler(SIGBUS);
 }
 
-fn say(segment: u64, offset: u64) {
+/// Writes the message, unless standard error is a pipe that is full: the process ends either way.
+fn report(segment: u64, offset: u64) {
     let mut text = Text { bytes: [0; 256], length: 0 };
     text.push(b"ringside: ");
     text.push_number(segment, 8);
     text.push(b".seg: bus error at offset ");
     text.push_number(offset, 1);
     text.push(b": the file was shortened by somebody else, or its device failed\n");
-    let _ = rustix::io::write(stderr(), &text.bytes[..text.length]);
+    let stderr = stderr();
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&now)).is_ok_and(|count| count > 0) {
+        let _ = rustix::io::write(stderr, &text.bytes[..text.length]);
+    }
 }
 
 /// Line of text, built without the allocator and without the formatting machinery.

@@ -22,6 +22,7 @@
 //! segments that are no longer needed. The journal knows frames; it does not know the meaning of a
 //! command.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![warn(unreachable_pub)]
 
 mod bus_error;

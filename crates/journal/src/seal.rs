@@ -20,7 +20,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Pause before a digest for which there was no space is tried again.
+/// Pause before a digest is tried again for which there was no space or no descriptor.
 const RETRY: Duration = Duration::from_millis(500);
 /// Number of bytes digested at once, which takes a tenth of a millisecond. No caller waits for a
 /// digest, but even at the lowest priority the kernel gives the thread a whole time slice:
@@ -237,7 +237,13 @@ impl Work<'_> {
     }
 
     fn sync(&mut self, segment: &WriteSegment) -> Result<(), JournalError> {
-        segment.make_durable(&*self.options.device, &self.options.dir)?;
+        while let Err(error) = segment.make_durable(&*self.options.device, &self.options.dir) {
+            // Without a descriptor nothing was synced, so nothing was lost.
+            if !error.is_transient() || self.state.stop.load(Ordering::Relaxed) {
+                return Err(error);
+            }
+            std::thread::sleep(RETRY);
+        }
         self.undigested.push_back(segment.number);
         Ok(())
     }
@@ -256,7 +262,7 @@ impl Work<'_> {
             !settles && !state.stop.load(Ordering::Relaxed)
         };
         match write_digest(self.options, number, goes_on) {
-            Err(error) if error.is_out_of_space() => Ok(RETRY),
+            Err(error) if error.is_out_of_space() || error.is_transient() => Ok(RETRY),
             Err(error) => Err(error),
             // Interrupted, because a caller could not wait: the digest is made again when there is
             // time.

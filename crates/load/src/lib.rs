@@ -10,6 +10,7 @@
 //! * [`session`] sends the orders over the wire and checks every answer;
 //! * [`rng`] is the random number generator under all of them.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![warn(unreachable_pub)]
 
 pub mod arrivals;

@@ -5,6 +5,7 @@
 //! The results of a command are [`report`]s; a [`reason`] gives the cause of a reject or a cancel.
 //! [`hash`] has the two running hashes by which venues are compared.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![warn(unreachable_pub)]
 
 pub mod command;

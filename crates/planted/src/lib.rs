@@ -6,6 +6,8 @@
 //!
 //! A bug is listed only if no faulty device, source or sink in a test can have the same effect.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 macro_rules! bugs {
     ($(
         $(#[doc = $does:literal])+

@@ -5,6 +5,7 @@
 //! spaces. Every table gives the offset of a field before its name; a layout that does not match
 //! its table does not compile.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![warn(unreachable_pub)]
 
 pub mod client;

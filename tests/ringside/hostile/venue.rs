@@ -247,7 +247,8 @@ impl Venue {
     fn address(&self, what: &str) -> SocketAddr {
         let said = self.said();
         let line = said.lines().find(|line| line.contains(what)).expect(what);
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        let (_, text) = line.split_once("ringside: ").unwrap();
+        text.split_whitespace().next().unwrap().parse().unwrap()
     }
 }
 

@@ -197,6 +197,11 @@ impl Venue {
         })
     }
 
+    /// Returns the id of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Returns the output so far.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
