@@ -1,9 +1,9 @@
 //! Ringside: a stock exchange core for one machine.
 //!
-//! The program is in [`cli`], with its [`config`]; [`serve`] puts a venue on a network,
-//! and its events go to the [`log`]. Everything else lies in crates of its own, in the order of the flow: [`model`], [`engine`], [`journal`],
-//! [`wire`], [`core`], [`edge`], [`cluster`], [`load`]. A program that only wants an order book
-//! depends on `ringside-model` and `ringside-engine`.
+//! The program is in [`cli`], with its [`config`]; [`serve`] puts a venue on a network, and its
+//! events go to the [`log`]. Everything else lies in crates of its own, in the order of the flow:
+//! [`model`], [`engine`], [`journal`], [`wire`], [`core`], [`edge`], [`cluster`], [`load`]. A
+//! program that only wants an order book depends on `ringside-model` and `ringside-engine`.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

@@ -83,12 +83,12 @@ enum Command {
     Exec(exec::ExecArgs),
     /// Run a venue on the network. It recovers by itself; SIGTERM ends it cleanly.
     ///
-    /// SIGTERM and SIGINT: accepted commands finish, their reports are sent, the journal is closed. A
-    /// second signal within 5 seconds changes nothing; a second one later, or a third one, ends the
-    /// process at once.
+    /// SIGTERM and SIGINT: accepted commands finish, their reports are sent, the journal is closed.
+    /// A second signal within 5 seconds changes nothing; a second one later, or a third one, ends
+    /// the process at once.
     ///
-    /// SIGHUP: the password file and the settings of the log are read again, and the file of the log
-    /// is opened again. What cannot be read stays as it was.
+    /// SIGHUP: the password file and the settings of the log are read again, and the file of the
+    /// log is opened again. What cannot be read stays as it was.
     Serve(serve::ServeArgs),
     /// Show or change the cluster that a venue is a node of.
     #[command(subcommand)]

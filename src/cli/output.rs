@@ -1,6 +1,6 @@
-//! Standard output and standard error of every command. Data goes to standard output: a failed write
-//! ends the command with exit code 1, and a reader that went away ends it quietly. Messages go to
-//! standard error, and nothing depends on them.
+//! Standard output and standard error of every command. Data goes to standard output: a failed
+//! write ends the command with exit code 1, and a reader that went away ends it quietly. Messages
+//! go to standard error, and nothing depends on them.
 
 use super::CliError;
 use std::fmt::Arguments;

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// processes often signals twice.
 const REPEATED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Handles the signals on a thread of its own. The first SIGTERM or SIGINT sets `stop`; SIGHUP calls
-/// `reread`.
+/// Handles the signals on a thread of its own. The first SIGTERM or SIGINT sets `stop`; SIGHUP
+/// calls `reread`.
 pub(super) fn handle(
     stop: Arc<AtomicBool>,
     mut reread: impl FnMut() + Send + 'static,

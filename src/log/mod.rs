@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A thread that has an event never waits for the log. If the queue is full, or if a line cannot be
-//! written, the line is dropped and counted, and the count is told as soon as a line fits again. Only
-//! the end of the process waits, for at most [`FINISH_MAX`].
+//! written, the line is dropped and counted, and the count is told as soon as a line fits again.
+//! Only the end of the process waits, for at most [`FINISH_MAX`].
 //!
 //! Commands other than `serve` have no queue: their events are messages on standard error.
 

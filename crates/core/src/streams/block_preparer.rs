@@ -88,7 +88,8 @@ fn run(blocks: &Blocks, signals: &Signals) {
         }
         match blocks.make_present(next, step) {
             Ok(()) => next += step,
-            // The writer makes the block itself if it comes there before, and reports its own error.
+            // The writer makes the block itself if it comes there before, and reports its own
+            // error.
             Err(error) => {
                 tracing::warn!(
                     event = "streams_prepare_failed",
