@@ -7,10 +7,10 @@
 //! ```
 
 use ringside_model::command::{
-    Action, Cancel, Command, DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, EnterStop,
-    ImportOrder, MassCancel, Modify, MoveSymbol, NamedSpecialTerms, NamedTerms, PlanState, Reduce,
-    Replace, ReplaceTerms, RunTimers, Sequenced, SetBands, SetQuote, SetShortSale, SetState,
-    SpecialTerms, TradingDay,
+    Action, Cancel, ChangeSymbol, Command, DefineSymbol, Display, Enter, EnterIceberg,
+    EnterSpecial, EnterStop, ImportOrder, MassCancel, Modify, MoveSymbol, NamedSpecialTerms,
+    NamedTerms, PlanState, Reduce, Replace, ReplaceTerms, RunTimers, Sequenced, SetBands, SetQuote,
+    SetReference, SetShortSale, SetState, SetStopWaves, SpecialTerms, TradingDay,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, DayEvent, FirmId, MoveStep, Name, Nanos, OrderId, OrderType, PartitionId,
@@ -226,7 +226,12 @@ impl Reader {
                 seed: u64::from(owner),
                 state: pick(attributes, SymbolState::ALL),
             }),
-            27 => Action::from(RunTimers),
+            27 => match attributes % 4 {
+                0 => Action::from(RunTimers),
+                1 => Action::from(SetReference { prior_close: low, last: high }),
+                2 => Action::from(change(line)),
+                _ => Action::from(SetStopWaves { waves_max: u32::from(term % 4) }),
+            },
             28 => Action::from(SetBands {
                 low,
                 high,
@@ -251,6 +256,24 @@ impl Reader {
                 quantity: quantity(term),
             }),
         }
+    }
+}
+
+/// Returns other settings of a symbol, each of them in half of all codes.
+fn change(line: &Line) -> ChangeSymbol {
+    let [_, _, place, limit, quantity, attributes, owner, term] = *line;
+    let is_given = |bit: u8| attributes >> bit & 1 > 0;
+    let tick = Tick { mantissa: pick(limit, &[1, 5, 25, 0]), scale: quantity % 14 };
+    let lot = Quantity(pick(place, &[1, 1, 5, 100, 0]));
+    let collar_bps = pick(limit >> 2, &[0, 50, 500, 2_000, 10_000, u32::MAX]);
+    let auction = pick(term, &[0, 1, 500, 1_000, 1_000, 3_000, 10_000, 10_001]);
+    ChangeSymbol {
+        tick: is_given(2).then_some(tick),
+        lot: is_given(3).then_some(lot),
+        collar_bps: is_given(4).then_some(collar_bps),
+        auction_collar_bps: is_given(5).then_some(auction),
+        extension: is_given(6).then_some(Nanos(pick(owner, &STEPS))),
+        extensions: is_given(7).then_some(u32::from(term >> 3 & 3)),
     }
 }
 
