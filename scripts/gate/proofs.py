@@ -34,7 +34,7 @@ STEPS = [
     Step("release", "all tests with the settings of the shipped program", (tests(release=True),), tests=True),
     long(
         "oracle",
-        "10,000,000 random commands of each of seven kinds, against the naive venue",
+        "10,000,000 random commands of each of eleven kinds, against the naive venue",
         "RINGSIDE_ORACLE_COMMANDS=10000000",
         "engine_oracle",
     ),

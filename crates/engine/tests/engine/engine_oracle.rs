@@ -3,6 +3,7 @@
 //! `RINGSIDE_ORACLE_SEED` selects a single seed, `RINGSIDE_ORACLE_COMMANDS` sets the total number
 //! of commands of each profile.
 
+use crate::coverage::AUCTIONS;
 use ringside_engine::{Engine, LevelView, OrderView};
 use ringside_model::command::{
     Action, Cancel, Command, DefineSymbol, Enter, EnterIceberg, EnterSpecial, EnterStop,
@@ -56,6 +57,11 @@ fn special() {
 #[test]
 fn work() {
     check("work", WORK, 100_000);
+}
+
+#[test]
+fn auctions() {
+    check("auctions", AUCTIONS, 50_000);
 }
 
 #[test]

@@ -23,7 +23,7 @@ const STREAM_COMMANDS: usize = 5_000;
 const STREAMS: usize = 20;
 const STREAMS_MAX: usize = 400;
 /// Profile of many auctions, halts and days.
-const AUCTIONS: Profile = Profile { events: 10, live: 120, specials: 150, ..EVENTS };
+pub const AUCTIONS: Profile = Profile { events: 10, live: 120, specials: 150, ..EVENTS };
 
 /// States in which nothing trades continuously.
 const NOT_OPEN: &[Feature] =
