@@ -3,8 +3,8 @@
 use super::input::WIRE_TICK;
 use ringside_model::domain::Price;
 use ringside_model::reason::{Ouch, Reason};
-use ringside_wire::ouch::outbound::{OrderAccepted, OrderReplaced};
-use ringside_wire::ouch::{Response, tag};
+use ringside_wire::ouch::outbound::{OrderAccepted, OrderExecuted, OrderReplaced, Rejected};
+use ringside_wire::ouch::{Response, Tags, tag};
 use ringside_wire::unpadded;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -35,26 +35,7 @@ impl OrderTable {
         match response {
             Response::Accepted(accepted, _) => self.accepted(accepted),
             Response::Replaced(replaced, _) => self.replaced(replaced),
-            Response::Executed(executed, _) => {
-                let (id, shares) = (executed.user_ref_num.get(), executed.quantity.get());
-                let number = executed.match_number.get();
-                if self.taken_back.take() == Some((id, number)) {
-                    let price = price(executed.price.get());
-                    return format!("#{id} trade {number} is corrected: {shares} at {price}");
-                }
-                let open = self.reduce(id, shares, "executed");
-                if let Some(order) = self.orders.get_mut(&id) {
-                    order.executed += shares;
-                }
-                let how = match executed.liquidity_flag {
-                    b'A' => "resting",
-                    b'J' => "resting unseen",
-                    b'R' => "taking",
-                    _ => "in an auction",
-                };
-                let price = price(executed.price.get());
-                format!("#{id} executed: {shares} at {price}, {how}, trade {number}; {open} open")
-            }
+            Response::Executed(executed, _) => self.executed(executed),
             Response::Canceled(canceled, _) => {
                 let (id, shares) = (canceled.user_ref_num.get(), canceled.quantity.get());
                 let open = self.reduce(id, shares, "canceled");
@@ -70,18 +51,7 @@ impl OrderTable {
                     "#{id} canceled: {shares}, kept from trading at {price}; {open} open. {why}"
                 )
             }
-            Response::Rejected(rejected, tags) => {
-                let (id, code) = (rejected.user_ref_num.get(), rejected.reason.get());
-                let place = tags.iter().find(|(tag, _)| *tag == tag::PARTITION);
-                match place.and_then(|(_, value)| <[u8; 6]>::try_from(value).ok()) {
-                    Some([a, b, c, d, e, f]) => format!(
-                        "#{id} rejected: partition {} has the symbol, by version {} of the table (0x{code:04X})",
-                        u16::from_be_bytes([a, b]),
-                        u32::from_be_bytes([c, d, e, f])
-                    ),
-                    None => format!("#{id} rejected: {} (0x{code:04X})", reject_reason(code)),
-                }
-            }
+            Response::Rejected(rejected, tags) => refusal(rejected, *tags),
             Response::Modified(modified, _) => {
                 let (id, shares) = (modified.user_ref_num.get(), modified.quantity.get());
                 if let Some(order) = self.orders.get_mut(&id) {
@@ -194,6 +164,25 @@ impl OrderTable {
         text
     }
 
+    fn executed(&mut self, m: &OrderExecuted) -> String {
+        let (id, shares, number) = (m.user_ref_num.get(), m.quantity.get(), m.match_number.get());
+        let price = price(m.price.get());
+        if self.taken_back.take() == Some((id, number)) {
+            return format!("#{id} trade {number} is corrected: {shares} at {price}");
+        }
+        let open = self.reduce(id, shares, "executed");
+        if let Some(order) = self.orders.get_mut(&id) {
+            order.executed += shares;
+        }
+        let how = match m.liquidity_flag {
+            b'A' => "resting",
+            b'J' => "resting unseen",
+            b'R' => "taking",
+            _ => "in an auction",
+        };
+        format!("#{id} executed: {shares} at {price}, {how}, trade {number}; {open} open")
+    }
+
     /// Takes shares from an order; returns the open rest. An order without a rest gets the `state`.
     fn reduce(&mut self, id: u32, shares: u32, state: &'static str) -> u32 {
         let Some(order) = self.orders.get_mut(&id) else { return 0 };
@@ -235,6 +224,23 @@ fn cancel_reason(letter: u8) -> String {
             let names: Vec<&str> = found.iter().map(|reason| reason.name()).collect();
             format!("One of: {}.", names.join(", "))
         }
+    }
+}
+
+/// Returns a reject in words.
+fn refusal(m: &Rejected, tags: Tags<'_>) -> String {
+    let (id, code) = (m.user_ref_num.get(), m.reason.get());
+    let place = tags.iter().find(|(tag, _)| *tag == tag::PARTITION);
+    match place.and_then(|(_, value)| <[u8; 6]>::try_from(value).ok()) {
+        Some([a, b, c, d, e, f]) => {
+            let (partition, version) =
+                (u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f]));
+            format!(
+                "#{id} rejected: partition {partition} has the symbol, by version {version} of \
+                 the table (0x{code:04X})"
+            )
+        }
+        None => format!("#{id} rejected: {} (0x{code:04X})", reject_reason(code)),
     }
 }
 
