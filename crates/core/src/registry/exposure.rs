@@ -30,7 +30,7 @@ use ringside_model::domain::{
     DayEvent, FirmId, MatchNumber, Nanos, OrderId, Price, Quantity, SeqNo, SessionId, SymbolId,
     Tick,
 };
-use ringside_model::report::{self, Body, ReferenceSet, Report};
+use ringside_model::report::{self, Body, ReferenceSet, Report, ReportKind};
 use special::SpecialOrders;
 use std::sync::atomic::Ordering;
 
@@ -48,8 +48,8 @@ pub struct ExposureCounter {
     resting: Option<(SessionId, OrderId)>,
     /// Trades of the present command; their match numbers are those of seqno 0.
     new_trades: Vec<Trade>,
-    /// Bands that the present command sets unless it is rejected.
-    new_bands: Option<(SymbolId, StaticBands)>,
+    /// Answer to the present command if it sets bands; `None` as the bands if it was rejected.
+    new_bands: Option<(SymbolId, Option<StaticBands>)>,
 }
 
 impl ExposureCounter {
@@ -73,7 +73,7 @@ impl ExposureCounter {
                 self.set_bid(command.symbol, quote.bid);
             }
             Action::Operator(OperatorCommand::SetBands(asked)) => {
-                self.exposures.set_static_bands(command.symbol, StaticBands::of(&asked));
+                self.exposures.bands().set(command.symbol, StaticBands::of(&asked));
             }
             _ => {}
         }
@@ -109,12 +109,13 @@ impl ExposureCounter {
             Body::Quoted(report::Quoted { bid, .. }) => self.set_bid(symbol, bid),
             // The report has the dynamic bands, too, and a command that is rejected may have moved
             // them before.
-            Body::BandsSet(_) => {
+            Body::BandsSet(_) | Body::Rejected(_) => {
                 if let Action::Operator(OperatorCommand::SetBands(asked)) = command.action {
-                    self.new_bands = Some((symbol, StaticBands::of(&asked)));
+                    let is_set = report.kind == ReportKind::BandsSet;
+                    self.new_bands =
+                        Some((command.symbol, is_set.then(|| StaticBands::of(&asked))));
                 }
             }
-            Body::Rejected(_) => self.new_bands = None,
             Body::Held(_) => {
                 if let Action::Operator(OperatorCommand::ImportOrder(import)) = command.action {
                     self.hold_order(session, id, import.order.firm);
@@ -130,15 +131,14 @@ impl ExposureCounter {
             }
             Body::SymbolChanged(changed) => {
                 if let Some(&Some((before, _))) = self.ticks.get(symbol.0 as usize) {
-                    let StaticBands { low, high } = self.exposures.static_bands(symbol);
-                    let (last, bid) =
-                        (self.exposures.last_price(symbol), self.exposures.bid(symbol));
-                    let [price, bid, low, high] =
-                        [last, bid, low, high].map(|price| before.nearest(price, changed.tick()));
+                    let convert = |price| before.nearest(price, changed.tick());
+                    let [price, bid] =
+                        [self.exposures.last_price(symbol), self.exposures.bid(symbol)]
+                            .map(convert);
                     self.set_tick(symbol, changed.tick());
                     self.set_price(symbol, price);
                     self.set_bid(symbol, bid);
-                    self.exposures.set_static_bands(symbol, StaticBands { low, high });
+                    self.exposures.bands().convert(symbol, convert);
                 }
             }
             _ => {}
@@ -153,7 +153,7 @@ impl ExposureCounter {
             self.exposures.add_trades(SeqNo(seqno), &mut self.new_trades);
         }
         if let Some((symbol, bands)) = self.new_bands.take() {
-            self.exposures.set_static_bands(symbol, bands);
+            self.exposures.bands().answer(symbol, bands);
         }
         self.exposures.shared.time.store(time, Ordering::Release);
         self.exposures.shared.told.store(seqno, Ordering::Release);

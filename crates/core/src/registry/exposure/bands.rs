@@ -1,7 +1,8 @@
 //! Static price bands of symbols: the price of a corrected trade must be within them.
 
 use ringside_model::command::SetBands;
-use ringside_model::domain::Price;
+use ringside_model::domain::{Price, SymbolId};
+use std::collections::HashMap;
 
 /// Static price bands of a symbol, 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,56 @@ impl StaticBands {
     }
 }
 
+/// Static bands of all symbols.
+#[derive(Default)]
+pub(super) struct SymbolBands {
+    /// Bands of the symbols that have some.
+    set: HashMap<SymbolId, StaticBands>,
+    /// Numbers of the commands that set bands and are not answered yet.
+    asked: HashMap<SymbolId, u64>,
+}
+
+impl SymbolBands {
+    /// Returns the bands of a symbol; `None` while it is not known which ones the next command
+    /// meets.
+    pub(super) fn of(&self, symbol: SymbolId) -> Option<StaticBands> {
+        let is_asked = self.asked.contains_key(&symbol);
+        (!is_asked).then(|| self.set.get(&symbol).copied().unwrap_or_default())
+    }
+
+    pub(super) fn set(&mut self, symbol: SymbolId, bands: StaticBands) {
+        if bands == StaticBands::default() {
+            self.set.remove(&symbol);
+        } else {
+            self.set.insert(symbol, bands);
+        }
+    }
+
+    /// Changes both bands of a symbol if it has some.
+    pub(super) fn convert(&mut self, symbol: SymbolId, convert: impl Fn(Price) -> Price) {
+        if let Some(StaticBands { low, high }) = self.set.get_mut(&symbol) {
+            (*low, *high) = (convert(*low), convert(*high));
+        }
+    }
+
+    /// Notes that a command which sets the bands is handed over.
+    pub(super) fn ask(&mut self, symbol: SymbolId) {
+        *self.asked.entry(symbol).or_default() += 1;
+    }
+
+    /// Notes the answer to such a command: the bands that it has set, `None` if it was rejected. A
+    /// replay answers commands that nobody asked for here.
+    pub(super) fn answer(&mut self, symbol: SymbolId, bands: Option<StaticBands>) {
+        bands.into_iter().for_each(|bands| self.set(symbol, bands));
+        if let Some(asked) = self.asked.get_mut(&symbol) {
+            *asked -= 1;
+            if *asked == 0 {
+                self.asked.remove(&symbol);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::ExposureCounter;
@@ -31,7 +82,7 @@ mod tests {
     use ringside_model::command::{
         Action, ChangeSymbol, Command, DefineSymbol, OperatorCommand, RunTimers,
     };
-    use ringside_model::domain::{Name, Nanos, SessionId, SymbolId, Tick};
+    use ringside_model::domain::{Name, Nanos, SessionId, Tick};
     use ringside_model::reason::Reason;
     use ringside_model::report::{BandsSet, Body, Rejected, SymbolChanged};
 
@@ -52,7 +103,7 @@ mod tests {
             exposure.report(&body.about(SYMBOL), &command);
         }
         exposure.end_command(1, Nanos(1));
-        let StaticBands { low, high } = exposure.exposures().static_bands(SYMBOL);
+        let StaticBands { low, high } = exposure.exposures().static_bands(SYMBOL).unwrap();
         [low.0, high.0]
     }
 
@@ -82,6 +133,26 @@ mod tests {
         assert_eq!(tell(exposure, set(30, 10), &[told, rejected]), [10, 30]);
         assert_eq!(tell(exposure, set(0, 40), &[told]), [0, 40]);
         assert_eq!(tell(exposure, set(0, 0), &[told]), [0, 0]);
+    }
+
+    #[test]
+    fn bands_are_not_known_while_a_command_that_sets_them_is_unanswered() {
+        let exposure = &mut ExposureCounter::default();
+        let [low, high, reference] = [10, 30, 0].map(Price);
+        let told = Body::from(BandsSet { low, high, reference });
+        let rejected = Body::from(Rejected { moved: None });
+        let view = exposure.exposures().clone();
+        [SYMBOL, SYMBOL].iter().for_each(|symbol| view.ask_bands(*symbol));
+        assert_eq!(view.static_bands(SYMBOL), None);
+        assert_eq!(view.static_bands(SymbolId(2)), Some(StaticBands::default()));
+        exposure.report(&told.about(SYMBOL), &set(10, 30));
+        exposure.end_command(1, Nanos(1));
+        assert_eq!(view.static_bands(SYMBOL), None, "the other one is under way");
+        assert_eq!(tell(exposure, set(30, 10), &[rejected]), [10, 30]);
+        view.ask_bands(SYMBOL);
+        exposure.report(&rejected.about(SYMBOL), &command(Action::from(RunTimers)));
+        exposure.end_command(2, Nanos(1));
+        assert_eq!(view.static_bands(SYMBOL), None, "another command was rejected");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Counts as other threads read them: a place for each session, firm and symbol, and what needs a
 //! lock because few orders have it.
 
-use super::bands::StaticBands;
+use super::bands::{StaticBands, SymbolBands};
 use super::special::{SpecialOrders, Tally, Traits};
 use super::table::Table;
 use super::value::Notional;
@@ -33,8 +33,7 @@ pub(super) struct Shared {
     /// Live orders with traits.
     special: Mutex<SpecialOrders>,
     trades: Mutex<Trades>,
-    /// Static bands of the symbols that have some.
-    bands: Mutex<HashMap<SymbolId, StaticBands>>,
+    bands: Mutex<SymbolBands>,
     /// Length of `special`; while 0, readers take no lock.
     pub(super) specials: AtomicUsize,
     /// Last command whose reports have all been counted, and its official time.
@@ -115,9 +114,14 @@ impl ExposureView {
         self.trades().oldest()
     }
 
-    /// Returns the static bands of a symbol.
-    pub fn static_bands(&self, symbol: SymbolId) -> StaticBands {
-        self.bands().get(&symbol).copied().unwrap_or_default()
+    /// Returns the static bands of a symbol; `None` while a command that sets them is unanswered.
+    pub fn static_bands(&self, symbol: SymbolId) -> Option<StaticBands> {
+        self.bands().of(symbol)
+    }
+
+    /// Notes that a command which sets the static bands of a symbol is handed over.
+    pub fn ask_bands(&self, symbol: SymbolId) {
+        self.bands().ask(symbol);
     }
 
     /// Returns the last command whose reports have all been counted.
@@ -138,15 +142,7 @@ impl ExposureView {
         }
     }
 
-    pub(super) fn set_static_bands(&self, symbol: SymbolId, bands: StaticBands) {
-        if bands == StaticBands::default() {
-            self.bands().remove(&symbol);
-        } else {
-            self.bands().insert(symbol, bands);
-        }
-    }
-
-    fn bands(&self) -> MutexGuard<'_, HashMap<SymbolId, StaticBands>> {
+    pub(super) fn bands(&self) -> MutexGuard<'_, SymbolBands> {
         self.shared.bands.lock().expect("nobody panics with it")
     }
 

@@ -86,6 +86,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let bands = low.and_then(|low| {
             Ok(Action::from(SetBands { low, high: high?, bps, reference: reference? }))
         });
+        if let Some(exposures) = self.admission.exposures()
+            && symbol != SymbolId::NONE
+            && bands.is_ok()
+        {
+            exposures.ask_bands(symbol);
+        }
         self.say_of(symbol, bands);
         Ok(())
     }

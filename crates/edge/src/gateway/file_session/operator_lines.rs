@@ -2,7 +2,6 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Interpreter, required_id, required_name};
-use ringside_core::registry::exposure::StaticBands;
 use ringside_core::registry::rules::Amended;
 use ringside_core::registry::trades::Trade;
 use ringside_model::command::{
@@ -10,7 +9,7 @@ use ringside_model::command::{
     SetOrderEntry, TradeSide, TradingDay,
 };
 use ringside_model::domain::{
-    DayEvent, MatchNumber, Nanos, OrderId, Quantity, SessionId, SymbolId,
+    DayEvent, MatchNumber, Nanos, OrderId, Price, Quantity, SessionId, SymbolId,
 };
 use ringside_model::durability::Durability;
 use ringside_model::field::FieldSource;
@@ -92,8 +91,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
             (Ok((_, traded)), Ok(_)) if quantity.0 == 0 || quantity > traded => {
                 Reason::InvalidQuantity
             }
-            (Ok(_), Ok(price)) if !self.static_bands(symbol).allow(price) => Reason::InvalidPrice,
-            _ => Reason::None,
+            (Ok(_), Ok(price)) => self.beyond_bands(symbol, price).unwrap_or(Reason::None),
         };
         let price = price.unwrap_or_default();
         let correction = CorrectTrade { trade, price, quantity };
@@ -119,10 +117,13 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         }
     }
 
-    /// Returns the static bands of a symbol, as far as the answers have come.
-    fn static_bands(&self, symbol: SymbolId) -> StaticBands {
-        let exposures = self.admission.exposures();
-        exposures.map_or(StaticBands::default(), |exposures| exposures.static_bands(symbol))
+    /// Returns the reason against a price of a correction: it is beyond the static bands, or they
+    /// are being set.
+    fn beyond_bands(&self, symbol: SymbolId, price: Price) -> Option<Reason> {
+        match self.admission.exposures()?.static_bands(symbol) {
+            None => Some(Reason::Busy),
+            Some(bands) => (!bands.allow(price)).then_some(Reason::InvalidPrice),
+        }
     }
 
     /// Returns the trade that a line names.

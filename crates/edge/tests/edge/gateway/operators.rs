@@ -258,23 +258,31 @@ fn the_price_of_a_correction_is_within_the_static_bands_of_its_symbol() {
         let subject = Subject { id, session, quantity, ..Subject::from(&tick) };
         venue.exposure.report(&executed.about(subject), &tick);
     }
+    let number = MatchNumber::of(SeqNo(7), 1).0;
+    let line = |price: &str| {
+        format!(
+            r#"{{"op":"correct_trade","match":{number},"resting_session":"USER00","resting_id":1,"incoming_session":"USER01","incoming_id":1,"qty":90,"price":"{price}"}}"#
+        )
+    };
+    venue.exposure.end_command(7, Nanos(0));
+    operator.say(&mut venue, r#"{"op":"bands","symbol":"AAPL","low":"1.00","high":"2.00"}"#);
+    operator.say(&mut venue, &line("0.99"));
+    let verdicts =
+        venue.commands().iter().map(|inbound| inbound.command.verdict).collect::<Vec<_>>();
+    assert_eq!(verdicts, [Reason::None, Reason::Busy], "the bands are under way");
     let [low, high, reference] = [100, 200, 0].map(Price);
     let set = Action::from(SetBands { low, high, bps: 0, reference });
     let told = BandsSet { low, high, reference }.about(SymbolId(1));
     venue.exposure.report(&told, &Command { action: set, ..tick });
-    venue.exposure.end_command(7, Nanos(0));
+    venue.exposure.end_command(8, Nanos(0));
     for (price, verdict) in [
         ("0.99", Reason::InvalidPrice),
         ("1.00", Reason::None),
         ("2.00", Reason::None),
         ("2.01", Reason::InvalidPrice),
     ] {
-        let number = MatchNumber::of(SeqNo(7), 1).0;
-        let line = format!(
-            r#"{{"op":"correct_trade","match":{number},"resting_session":"USER00","resting_id":1,"incoming_session":"USER01","incoming_id":1,"qty":90,"price":"{price}"}}"#
-        );
-        operator.say(&mut venue, &line);
-        let [Inbound { command, .. }] = venue.commands()[..] else { panic!("{line}") };
+        operator.say(&mut venue, &line(price));
+        let [Inbound { command, .. }] = venue.commands()[..] else { panic!("{price}") };
         assert_eq!(command.verdict, verdict, "{price}");
     }
     assert_eq!(operator.heard(&mut venue), [""; 0]);
