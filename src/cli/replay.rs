@@ -92,7 +92,10 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
         outln!("live orders   {live}")?;
         outln!("state hash    {}", hex(probe.state))?;
         outln!("output hash   {}", hex(probe.output))?;
-        outln!("hash probes   {} compared, all equal", replayed.probes_checked)?;
+        match replayed.probes_checked {
+            0 => outln!("hash probes   none in the journal: nothing compared")?,
+            probes => outln!("hash probes   {probes} compared, all equal")?,
+        }
     }
     let commands = probe.seqno - from;
     let rate = commands as f64 / seconds / 1e6;

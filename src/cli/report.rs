@@ -108,9 +108,11 @@ pub(super) fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
             "{broken} trades taken back are in the totals, and {corrected} with the terms before a correction"
         )?;
         outln!(
-            "proved: both sides of every trade agree, the file adds up, {} hash probes are equal, output \
-             hash {}",
-            replayed.probes_checked,
+            "proved: both sides of every trade agree, the file adds up, {}, output hash {}",
+            match replayed.probes_checked {
+                0 => "no hash probe is in the journal".into(),
+                probes => format!("{probes} hash probes are equal"),
+            },
             hex(probe.output)
         )?;
     }

@@ -1,9 +1,10 @@
 //! Orders of some sessions by side, symbol and level: a search for a few orders of a session does
 //! not walk all of them.
 //!
-//! A session has such an index from the first search on that would be dear without it. Its new
-//! orders go into the index at once; each search adds some of those that rested before. The index
-//! is empty for all other sessions, and their orders do not pay for it.
+//! A session has such an index from its first search for some of its orders on, if it has many then
+//! (`owners.rs` says how many). Its new orders go into the index at once; each search adds some of
+//! those that rested before. The index is empty for all other sessions, and their orders do not pay
+//! for it. `orders.rs` adds and removes with each order.
 
 use super::ladder::LevelSlot;
 use super::orders::{Order, Slot};

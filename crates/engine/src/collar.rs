@@ -29,7 +29,7 @@ pub(super) struct Coming {
 pub(super) struct Uncross {
     pub auction: Auction,
     pub clearing: Clearing,
-    /// True if the best price of all was beyond the collar.
+    /// True if the best price of all, without the collar, was beyond it.
     pub is_limited: bool,
     /// True if the auction trades without a collar.
     pub collar_off: bool,

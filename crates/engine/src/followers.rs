@@ -21,7 +21,7 @@ struct Group {
 }
 
 /// Live peg: the seqno of the command that entered or replaced the peg, its owner, and the price
-/// that its group follows; `None` without one.
+/// that its group follows; `None` without one, or where nobody asks for the price.
 #[derive(Clone, Copy)]
 pub(super) struct Follower {
     pub since: u64,
@@ -76,7 +76,9 @@ impl Followers {
         };
     }
 
-    /// Forgets for what the pegs of a symbol had their places, unless that was `now`: a peg enters.
+    /// Forgets for what the pegs of a symbol had their places, unless that was `now`. A peg that
+    /// enters has its place under `now`; if the others have theirs under something else, no single
+    /// thing is known of all.
     pub(crate) fn unsettle(&mut self, symbol: SymbolId, now: &Settled) {
         if self.settled.get(&symbol).is_some_and(|settled| settled != now) {
             self.settled.remove(&symbol);
@@ -99,6 +101,7 @@ impl Followers {
             let beyond = match (kept.and_then(|kept| kept.followed(group)), followed) {
                 (Some(old), Some(new)) if old == new => i64::MAX,
                 (Some(old), Some(new)) => key(group.buy, old).min(key(group.buy, new)),
+                // Without a price before or now, all of the group.
                 _ => i64::MIN,
             };
             self.beyond(group, beyond, followed)

@@ -1,9 +1,12 @@
 //! Ids that each session has used, and the sessions that trade for a firm or a group.
 //!
 //! A mass cancel looks up the ids of its sessions and no other order. Most sessions count their ids
-//! up: their ids of one block make one run. A run whose orders have all
-//! ended is forgotten little by little, so the runs of a session are never many more than its live
-//! orders, and no command forgets many.
+//! up: their ids of one block make one run. A run whose orders have all ended is forgotten little
+//! by little, so the runs of a session are never many more than its live orders, and no command
+//! forgets many.
+//!
+//! A session whose searches would be dear changes to an index by place (`by_place.rs`). Its runs
+//! stay until searches have moved their orders there; until then a search looks at both.
 
 use super::attributes::Attributes;
 use super::by_place::ByPlace;
@@ -17,17 +20,19 @@ pub(super) const BLOCK_BITS: u32 = 6;
 const ROOM_MIN: usize = 512;
 /// Sessions below this number have runs.
 pub(super) const SESSIONS_MAX: u32 = 1 << 16;
-/// Number of runs of either kind that a session may have beyond three for two live orders. One of
-/// each kind may be needed for an order.
+/// Number of runs that a session may have beyond three for two live orders: of those that were
+/// counted up, and of single ids. A live order needs at most one of each kind, its block and its own
+/// id after it has entered again, so a third of the runs of a kind can go at that bound.
 const RUNS_MIN: usize = 64;
 /// Number of runs that are looked at when a session has too many.
 pub(super) const TIDIED: usize = 8;
 /// Maximum number of pairs of firm and group that are kept of a session. A session with more is
 /// found under each firm and each group.
 const PAIRS_MAX: usize = 16;
-/// Pair of a session without orders. The pairs of firm and group have 32 low bits of 0.
+/// Pair of a session without orders. No order has this pair, because the pairs of firm and group
+/// have 32 low bits of 0: `count_up` leaves the order to the slow way.
 const NO_PAIR: u64 = 1;
-/// Pair of a session whose orders are found by place, so that all of them take the slow way.
+/// Pair of a session whose orders are found by place, which no order has, either.
 const BY_PLACE: u64 = 2;
 /// Value of `spare` of such a session: below 0 whatever its orders do.
 const NO_SPARE: i32 = i32::MIN / 2;
@@ -42,9 +47,9 @@ struct Session {
     highest: u64,
     /// Firm and group of the newest order, in the high half.
     pair: u64,
-    /// Number of orders that may end before some runs are to be looked at.
+    /// Number of orders that may end before some runs are to be looked at: live less `needed`.
     spare: i32,
-    /// Number of live orders less `spare`.
+    /// Number of live orders for which the session has as many runs as it may have.
     needed: i32,
 }
 
@@ -340,7 +345,8 @@ impl Owners {
         self.found.insert((Kind::Group, (pair >> 48) as u16, session));
     }
 
-    /// Chooses the number of live orders below which runs are to be looked at.
+    /// Chooses the number of live orders below which runs are to be looked at: with `needed` orders,
+    /// the runs of one kind are `RUNS_MIN + needed * 3 / 2`.
     fn bound(&mut self, session: u32) {
         let History { counted_up, runs, .. } = &self.histories[session as usize];
         let runs = (*counted_up).max(runs.len() - counted_up);
