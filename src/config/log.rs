@@ -31,6 +31,11 @@ impl LogSection {
         choose("format", &self.format, &formats)
     }
 
+    /// Returns true if the lines go to a file.
+    pub fn is_in_file(&self) -> bool {
+        !self.file.as_os_str().is_empty()
+    }
+
     /// Returns the lowest level that is written.
     pub fn level(&self) -> Result<Level, ConfigError> {
         let levels = [

@@ -23,7 +23,7 @@ use crate::config::{ConfigError, LogSection};
 use event::Line;
 use output::{File, Target};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 use tracing::{Event, Level, Subscriber};
@@ -41,6 +41,9 @@ const FINISH_MAX: Duration = Duration::from_secs(1);
 const STOPPED: &str = "stopped";
 
 static LOG: OnceLock<Log> = OnceLock::new();
+
+/// True while the lines go to a file: the reason of an end goes to standard error, too.
+static IN_FILE: AtomicBool = AtomicBool::new(false);
 
 /// Number of lines that were dropped and not told yet.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
@@ -72,6 +75,7 @@ pub fn start(section: &LogSection) -> Result<(), ConfigError> {
     if tracing::subscriber::set_global_default(registry).is_ok() {
         let _ = LOG.set(Log { queue, level: handle });
     }
+    IN_FILE.store(section.is_in_file(), Ordering::Relaxed);
     Ok(())
 }
 
@@ -81,6 +85,7 @@ pub fn change(section: &LogSection) -> Result<(), ConfigError> {
     let (settings, level) = (settings(section)?, level(section)?);
     let busy = |_| ConfigError("the log is too busy to take other settings".into());
     log.queue.try_send(Message::Settings(settings)).map_err(busy)?;
+    IN_FILE.store(section.is_in_file(), Ordering::Relaxed);
     log.level.modify(|filter| *filter = level).map_err(|error| ConfigError(error.to_string()))
 }
 
@@ -111,9 +116,9 @@ pub fn stopped(why: &str) {
 }
 
 fn settings(section: &LogSection) -> Result<Settings, ConfigError> {
-    let target = match section.file.as_os_str().is_empty() {
-        true => Target::StandardError,
-        false => {
+    let target = match section.is_in_file() {
+        false => Target::StandardError,
+        true => {
             let failed = |error| {
                 ConfigError(format!("config: log.file: {}: {error}", section.file.display()))
             };
@@ -139,12 +144,15 @@ impl<S: Subscriber> Layer<S> for Events {
         let Some(queue) = &self.0 else {
             return tell(format_args!("{}", format::printable(&line.message)));
         };
-        let ends = line.event == STOPPED && line.level == Level::ERROR;
+        let end = (line.event == STOPPED && line.level == Level::ERROR).then(|| line.clone());
         if queue.try_send(Message::Line(line)).is_err() {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
-        if ends {
+        if let Some(line) = end {
             finish();
+            if IN_FILE.load(Ordering::Relaxed) {
+                tell(format_args!("{}", format::printable(&line.message)));
+            }
         }
     }
 }

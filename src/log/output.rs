@@ -1,6 +1,7 @@
 //! Files that lines go to. Every failure is a value: no line may end the process.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -28,10 +29,12 @@ impl Target {
 pub(super) struct File(fs::File);
 
 impl File {
-    /// Opens a file, and creates it if there is none.
+    /// Opens a file, and creates it if there is none. Does not wait, also if the path is a pipe.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        Ok(File(file))
+        let mut options = fs::OpenOptions::new();
+        options.append(true).create(true).mode(0o600);
+        options.custom_flags(OFlags::NONBLOCK.bits() as i32);
+        Ok(File(options.open(path)?))
     }
 }
 

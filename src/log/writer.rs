@@ -84,6 +84,7 @@ impl Writer {
         fits
     }
 
+    /// Writes the text of a line. Returns false if it does not fit.
     fn put(&mut self, line: &Line) -> bool {
         let mut text = self.settings.format.line(line);
         if self.is_torn {
@@ -93,5 +94,48 @@ impl Writer {
         let fits = written == text.len();
         self.is_torn = !fits && (self.is_torn || written > 0);
         fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::output::File;
+    use super::*;
+    use std::path::Path;
+
+    fn line(message: &str) -> Line {
+        let message = message.into();
+        Line { message, ..Line::bare(SystemTime::UNIX_EPOCH, Level::INFO, "test") }
+    }
+
+    fn settings(path: &Path) -> Settings {
+        let target = Target::File(File::open(path).unwrap());
+        Settings { format: LogFormat::Text, target }
+    }
+
+    #[test]
+    fn lines_that_do_not_fit_are_counted_and_the_count_is_told() {
+        let mut writer = Writer { settings: settings(Path::new("/dev/full")), is_torn: false };
+        (0..3).for_each(|_| writer.write(&line("lost")));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        writer.settings = settings(&path);
+        ["one", "two"].into_iter().for_each(|text| writer.write(&line(text)));
+        let text = std::fs::read_to_string(path).unwrap();
+        let messages: Vec<&str> =
+            text.lines().map(|line| line.split_once("ringside: ").unwrap().1).collect();
+        assert_eq!(messages, ["3 lines dropped", "one", "two"]);
+        assert!(text.contains(" WARN [lines_dropped lines=3] "), "{text}");
+    }
+
+    #[test]
+    fn a_line_begins_behind_one_that_was_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "a line that was c").unwrap();
+        let mut writer = Writer { settings: settings(&path), is_torn: true };
+        writer.write(&line("whole"));
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.lines().nth(1).unwrap().ends_with("ringside: whole"), "{text}");
     }
 }

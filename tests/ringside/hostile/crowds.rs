@@ -31,7 +31,7 @@ fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
     let (journal, gateway) = ("segment_bytes = 1048576", "login_timeout_ms = 600000");
     let (sessions, files_max) = (users(1), Some(64));
     let venue = Venue::start(Setup { journal, gateway, sessions, files_max });
-    let lines = venue.said().lines().count();
+    let lines = venue.remarks();
     venue.endures(8, || {
         let mut trader = Client::login(venue.orders(), "U00000", 1);
         let crowd =
@@ -59,14 +59,14 @@ fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
         };
         wait_until(&format!("{address} lets somebody in"), is_let_in);
     }
-    assert!(venue.said().lines().count() < lines + 10, "{}", venue.said());
+    assert!(venue.remarks() < lines + 10, "{}", venue.said());
     venue.stop();
 }
 
 #[test]
 fn a_venue_that_can_accept_nobody_rests_until_it_can() {
     let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
-    let lines = venue.said().lines().count();
+    let lines = venue.remarks();
     // The segment in use and two ready ones: the journal opens no other segment for a while.
     wait_until("three segments are mapped", || venue.mapped(".seg") == 3);
     venue.endures(4, || {
@@ -87,7 +87,7 @@ fn a_venue_that_can_accept_nobody_rests_until_it_can() {
             assert!(matches!(heard, Heard::Packet(packet::LOGIN_ACCEPTED, _)), "{heard:?}");
         }
     });
-    assert_eq!(venue.said().lines().count(), lines, "{}", venue.said());
+    assert_eq!(venue.remarks(), lines, "{}", venue.said());
     venue.stop();
 }
 

@@ -92,6 +92,15 @@ impl Venue {
         self.said.lock().unwrap().clone()
     }
 
+    /// Returns the number of lines that are not about a connection.
+    pub fn remarks(&self) -> usize {
+        const OF_CONNECTIONS: [&str; 5] =
+            ["login", "login_refused", "disconnected", "connection_refused", "accept_failed"];
+        let event = |line: &str| line.split(['[', ' ', ']']).nth(3).unwrap_or_default().to_string();
+        let said = self.said();
+        said.lines().filter(|line| !OF_CONNECTIONS.contains(&event(line).as_str())).count()
+    }
+
     pub fn orders(&self) -> SocketAddr {
         self.address("orders (SoupBinTCP")
     }

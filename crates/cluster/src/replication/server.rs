@@ -112,20 +112,26 @@ fn accept(listener: &TcpListener, doors: &Arc<Doors>, stop: &Arc<AtomicBool>) {
     /// Pause after an error of the listener, such as too few descriptors.
     const PAUSE: Duration = Duration::from_millis(100);
     let (open, mut was_full) = (Arc::new(AtomicUsize::new(0)), false);
+    let mut is_failing = false;
     for connection in listener.incoming() {
         if stop.load(Ordering::Acquire) {
             break;
         }
         let connection = match connection {
-            Ok(connection) => connection,
+            Ok(connection) => {
+                is_failing = false;
+                connection
+            }
             // A connection that was closed before it was accepted is no failure of the listener.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(error) => {
-                tracing::warn!(
-                    event = "accept_failed",
-                    port = "nodes",
-                    "the connection of a node is not accepted, trying again: {error}"
-                );
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::warn!(
+                        event = "accept_failed",
+                        port = "nodes",
+                        "the connection of a node is not accepted, trying again: {error}"
+                    );
+                }
                 std::thread::sleep(PAUSE);
                 continue;
             }

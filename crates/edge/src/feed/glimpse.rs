@@ -100,13 +100,13 @@ impl GlimpseServer {
 
     fn accept(&mut self, now: Instant) {
         const ACCEPTS: usize = 16;
-        self.deaf = false;
+        let was_deaf = std::mem::take(&mut self.deaf);
         for _ in 0..ACCEPTS {
             let stream = match self.listener.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     self.deaf = error.kind() != io::ErrorKind::WouldBlock;
-                    if self.deaf {
+                    if self.deaf && !was_deaf {
                         tracing::warn!(
                             event = "accept_failed",
                             port = "glimpse",

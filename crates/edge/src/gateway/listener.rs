@@ -21,7 +21,8 @@ pub(super) struct Listener {
     /// First descriptor that no client may have.
     first_kept: RawFd,
     rates: HashMap<IpAddr, Rate>,
-    /// Time before which nothing is accepted, after an error of the socket.
+    /// Time before which nothing is accepted, after an error of the socket; 0 if the last attempt
+    /// had no error.
     pauses_until_ns: u64,
 }
 
@@ -53,6 +54,7 @@ impl Listener {
         if now_ns < self.pauses_until_ns {
             return None;
         }
+        let was_failing = std::mem::take(&mut self.pauses_until_ns) > 0;
         match self.socket.accept() {
             Ok((socket, address)) => Some(match self.refusal(&socket, address, now_ns) {
                 None => Arrival::Welcome(socket),
@@ -61,11 +63,13 @@ impl Listener {
             Err(error) => {
                 if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) {
                     self.pauses_until_ns = now_ns + PAUSE_NS;
-                    tracing::warn!(
-                        event = "accept_failed",
-                        port = "orders",
-                        "the connection of a client is not accepted, trying again: {error}"
-                    );
+                    if !was_failing {
+                        tracing::warn!(
+                            event = "accept_failed",
+                            port = "orders",
+                            "the connection of a client is not accepted, trying again: {error}"
+                        );
+                    }
                 }
                 None
             }
