@@ -21,8 +21,8 @@ const ROOM_MIN: usize = 512;
 /// Sessions below this number have runs.
 pub(super) const SESSIONS_MAX: u32 = 1 << 16;
 /// Number of runs that a session may have beyond three for two live orders: of those that were
-/// counted up, and of single ids. A live order needs at most one of each kind, its block and its own
-/// id after it has entered again, so a third of the runs of a kind can go at that bound.
+/// counted up, and of single ids. A live order needs at most one of each kind: that of its block,
+/// and its own id after it has entered again. So a third of the runs of a kind can go at that bound.
 const RUNS_MIN: usize = 64;
 /// Number of runs that are looked at when a session has too many.
 pub(super) const TIDIED: usize = 8;
@@ -345,8 +345,8 @@ impl Owners {
         self.found.insert((Kind::Group, (pair >> 48) as u16, session));
     }
 
-    /// Chooses the number of live orders below which runs are to be looked at: with `needed` orders,
-    /// the runs of one kind are `RUNS_MIN + needed * 3 / 2`.
+    /// Chooses the number of live orders below which runs are to be looked at: with `needed` live
+    /// orders there are `RUNS_MIN + needed * 3 / 2` runs of one kind.
     fn bound(&mut self, session: u32) {
         let History { counted_up, runs, .. } = &self.histories[session as usize];
         let runs = (*counted_up).max(runs.len() - counted_up);
