@@ -22,7 +22,7 @@ const ROOM_MIN: usize = 512;
 pub(super) const SESSIONS_MAX: u32 = 1 << 16;
 /// Number of runs that a session may have beyond three for two live orders: of those that were
 /// counted up, and of single ids. A live order needs at most one of each kind: that of its block,
-/// and its own id after it has entered again. So a third of the runs of a kind can go at that bound.
+/// and its own id after it has entered again. So a third of the runs of a kind can go then.
 const RUNS_MIN: usize = 64;
 /// Number of runs that are looked at when a session has too many.
 pub(super) const TIDIED: usize = 8;
