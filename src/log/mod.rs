@@ -6,7 +6,7 @@
 //!
 //! A thread that has an event never waits for the log. If the queue is full, or if a line cannot be
 //! written, the line is dropped and counted, and the count is told as soon as a line fits again.
-//! Only the end of the process waits, for at most [`FINISH_MAX`].
+//! Only the end of the process waits, for at most a second.
 //!
 //! Commands other than `serve` have no queue: their events are messages on standard error.
 
@@ -89,7 +89,7 @@ pub fn change(section: &LogSection) -> Result<(), ConfigError> {
     log.level.modify(|filter| *filter = level).map_err(|error| ConfigError(error.to_string()))
 }
 
-/// Waits until all lines are written, at most [`FINISH_MAX`].
+/// Waits until all lines are written, at most a second.
 pub fn finish() {
     let Some(log) = LOG.get() else { return };
     let deadline = Instant::now() + FINISH_MAX;
