@@ -35,10 +35,10 @@ impl Line {
         Line { time, level, event: event.into(), message: String::new(), fields: vec![] }
     }
 
-    /// Returns the field by which events of one name are limited: an address without its port, so
-    /// that a client cannot evade the limit, or else a session, user or node.
+    /// Returns the field by which events of one name are limited: a user or node that the venue
+    /// knows, or else an address without its port, so that a stranger cannot evade the limit.
     pub(super) fn key(&self) -> Option<(&'static str, String)> {
-        ["address", "session", "user", "node"].iter().find_map(|&name| {
+        ["user", "node", "address"].iter().find_map(|&name| {
             let text = self.fields.iter().find(|(field, _)| *field == name)?.1.as_str()?;
             let ip = text.parse::<SocketAddr>().map(|address| address.ip().to_string());
             Some((name, ip.unwrap_or_else(|_| text.into())))

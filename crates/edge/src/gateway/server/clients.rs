@@ -359,7 +359,7 @@ impl Gateway {
         let address = connection.address();
         tracing::warn!(
             event = "login_refused",
-            user,
+            login = user,
             address,
             "the login of {user} at {address} is refused: {why}"
         );
