@@ -94,8 +94,14 @@ impl Venue {
 
     /// Returns the number of lines that are not about a connection.
     pub fn remarks(&self) -> usize {
-        const OF_CONNECTIONS: [&str; 5] =
-            ["login", "login_refused", "disconnected", "connection_refused", "accept_failed"];
+        const OF_CONNECTIONS: [&str; 6] = [
+            "login",
+            "login_refused",
+            "disconnected",
+            "connection_refused",
+            "glimpse_refused",
+            "accept_failed",
+        ];
         let event = |line: &str| line.split(['[', ' ', ']']).nth(3).unwrap_or_default().to_string();
         let said = self.said();
         said.lines().filter(|line| !OF_CONNECTIONS.contains(&event(line).as_str())).count()

@@ -185,10 +185,14 @@ impl Visitor {
 
     fn refuse(&mut self, reason: u8) {
         let address = self.stream.peer_addr().map_or("?".into(), |from| from.to_string());
+        let why = match reason {
+            NOT_AUTHORIZED => "no such user, or another password",
+            _ => "there are too many listeners, or the session is another one",
+        };
         tracing::warn!(
             event = "glimpse_refused",
             address,
-            "the login of {address} for a snapshot of the book is refused"
+            "no snapshot of the book for {address}: {why}"
         );
         self.say(packet::LOGIN_REJECTED, &[reason]);
         self.state = State::Refused;
