@@ -88,6 +88,9 @@ impl Engine {
         let price = level.price();
         level.subtract(shown);
         let attributes = order.attributes.with_side(side);
+        if side != marked && attributes.is_special() {
+            self.pegs.settle(SymbolId(order.symbol), None);
+        }
         let modified = Order { open: order.open - shown, attributes, ..order };
         *self.orders.get_mut(slot) = modified;
         let (before, after) = (order.hash(price), modified.hash(price));

@@ -35,8 +35,9 @@ pub(super) struct Follower {
 pub(super) struct Settled {
     pub quote: Quote,
     pub bands: (i64, i64),
-    /// Best bid of the short sale test; 0 without a test.
-    pub tested_bid: i64,
+    /// Quoted bid of the short sale test, if the test holds; 0 if the test is against our own bid,
+    /// which every order may change.
+    pub tested_bid: Option<i64>,
 }
 
 /// Live pegs by symbol and group.
@@ -68,7 +69,7 @@ impl Followers {
     }
 
     /// Records for which quote, bands and test all pegs of a symbol in the book have their places;
-    /// `None` if that is not known.
+    /// `None` if that is not known, as after a peg has moved or changed by another command.
     pub(crate) fn settle(&mut self, symbol: SymbolId, settled: Option<Settled>) {
         match settled {
             Some(settled) => self.settled.insert(symbol, settled),
@@ -134,8 +135,8 @@ impl Settled {
     }
 
     /// Returns what bounds the limit of a peg besides its own terms. Only sales can be short.
-    fn guards(&self, buy: bool) -> ((i64, i64), i64) {
-        (self.bands, if buy { 0 } else { self.tested_bid })
+    fn guards(&self, buy: bool) -> ((i64, i64), Option<i64>) {
+        (self.bands, self.tested_bid.filter(|_| !buy))
     }
 }
 

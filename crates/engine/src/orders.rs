@@ -610,6 +610,32 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_was_searched_and_begins_anew_is_found_whole() {
+        let session = SessionId(1);
+        let bucket = |orders: &Orders, id| orders.bucket(session, OrderId(id));
+        for (highest, ids) in [(322, vec![322, 300, 319, 400]), (400, vec![5, 390, 399, 401, 900])]
+        {
+            let mut orders = Orders::with_capacity(0);
+            let insert = |orders: &mut Orders, id| {
+                orders.make_room(1);
+                orders.insert(order(1, id), bucket(orders, id))
+            };
+            let first: Vec<Slot> = (1..=256).map(|id| insert(&mut orders, id)).collect();
+            orders.make_ready(1, &mut 1_000);
+            let rest: Vec<Slot> = (257..highest).map(|id| insert(&mut orders, id)).collect();
+            for (id, slot) in (1..).zip(first.into_iter().chain(rest)) {
+                orders.remove(slot, bucket(&orders, id));
+            }
+            let mut again: Vec<Slot> = ids.iter().map(|&id| insert(&mut orders, id)).collect();
+            let mut found: Vec<Slot> = orders.of_session(1, Sought::default()).collect();
+            again.sort_unstable();
+            found.sort_unstable();
+            found.dedup();
+            assert_eq!(found, again, "{ids:?} after {highest}");
+        }
+    }
+
+    #[test]
     fn searches_leave_fewer_and_fewer_orders_to_walk() {
         let mut orders = Orders::with_capacity(0);
         for id in 1..=10_000 {

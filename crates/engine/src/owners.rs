@@ -311,6 +311,8 @@ impl Owners {
         let (of, history) = (&mut self.sessions[place], &mut self.histories[place]);
         if of.live() == 0 {
             (of.pair, of.spare, of.needed) = (NO_PAIR, 0, 0);
+            // While orders were found by place, the highest id rose without an open run.
+            history.open_from = of.highest >> BLOCK_BITS << BLOCK_BITS;
             history.runs.clear();
             history.counted_up = 0;
         }

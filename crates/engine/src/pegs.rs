@@ -127,9 +127,7 @@ impl Engine {
         let is_finished = self.move_pegs(at, book, &touched, traded, sink)
             && self.unpark_pegs(at, book, &parked, traded, sink);
         if is_finished {
-            // Without a quoted bid the test depends on our own book.
-            let is_known =
-                now == self.settled(book) && (!self.is_tested(book) || now.quote.bid != 0);
+            let is_known = now == self.settled(book) && now.tested_bid != Some(0);
             self.pegs.settle(symbol, is_known.then_some(now));
         }
         is_finished
@@ -138,7 +136,7 @@ impl Engine {
     /// Returns what the places of a symbol's pegs depend on.
     pub(super) fn settled(&self, book: usize) -> Settled {
         let Market { quote, bands, .. } = self.market(self.books[book].symbol());
-        let tested_bid = if self.is_tested(book) { quote.bid } else { 0 };
+        let tested_bid = self.is_tested(book).then_some(quote.bid);
         Settled { quote, bands: bands.in_force(self.books[book].state()), tested_bid }
     }
 

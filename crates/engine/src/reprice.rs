@@ -7,7 +7,7 @@ use super::orders::{Order, Slot};
 use super::special::KeptTerms;
 use super::stops::Traded;
 use ringside_model::command::Sequenced;
-use ringside_model::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionId};
+use ringside_model::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionId, SymbolId};
 use ringside_model::report::{ReportSink, Repriced, Subject};
 
 impl Engine {
@@ -21,6 +21,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let (order, _) = self.take_along((slot, price), number, sink);
+        self.pegs.settle(SymbolId(order.symbol), None);
         if order.attributes.has_reserve() {
             return self.place(book, order, price);
         }

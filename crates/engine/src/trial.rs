@@ -21,6 +21,9 @@ use ringside_model::domain::{OrderNumber, SelfTrade, SymbolId};
 use ringside_planted::{Bug, planted};
 use std::collections::VecDeque;
 
+/// Number of orders that are met in the time of one look-up by place.
+const LOOK_UP: usize = 8;
+
 /// Incoming order during its trial.
 #[derive(Clone, Copy)]
 struct Trial {
@@ -272,7 +275,8 @@ impl Engine {
             self.orders.make_ready(session, &mut ready);
             let owners = self.orders.owners();
             let by_place = owners.is_by_place(session);
-            let cost = owners.live_in_runs(session) + if by_place { levels_within } else { 0 };
+            let look_ups = if by_place { levels_within * LOOK_UP } else { 0 };
+            let cost = owners.live_in_runs(session) + look_ups;
             let Some(rest) = left.checked_sub(cost) else { return Own::All };
             left = rest;
             let found = owners.by_place().of(session, sought);

@@ -342,6 +342,65 @@ fn bands_and_the_short_sale_price_test_bound_what_a_peg_follows() {
 }
 
 #[test]
+fn a_peg_that_bands_have_moved_follows_the_same_quote_when_they_are_gone() {
+    check(
+        &[
+            (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
+            (primary(1, Side::Buy, 5), &["accepted 1#12 buy 5@10 open 5"]),
+            (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
+            (
+                bands(0, 8, 0, 0),
+                &["bands_set 0/0 buy other 8", "repriced 1#14.1 buy 5@8 open 5 was #12"],
+            ),
+            (bands(0, 0, 0, 0), &["bands_set 0/0 buy"]),
+            (
+                quote(10, 14),
+                &["quoted 0/0 buy 0@10 other 14", "repriced 1#16.1 buy 5@10 open 5 was #14.1"],
+            ),
+        ],
+        "1:5@10 |",
+    );
+}
+
+#[test]
+fn a_short_peg_that_becomes_a_long_one_follows_the_same_quote() {
+    let slide = |id| peg(id, Side::Short, 5, |terms| terms.at_short_test = AtShortTest::Slide);
+    check(
+        &[
+            (short_sale(true, false), &["short_sale_set 0/0 buy other 1"]),
+            (quote(10, 10), &["quoted 0/0 buy 0@10 other 10"]),
+            (slide(1), &["accepted 1#13 short 5@11 open 5"]),
+            (quote(10, 10), &["quoted 0/0 buy 0@10 other 10"]),
+            (modify(1, Some(Side::Sell), None), &["modified 1#13 sell 0@11 open 5"]),
+            (
+                quote(10, 10),
+                &["quoted 0/0 buy 0@10 other 10", "repriced 1#16.1 sell 5@10 open 5 was #13"],
+            ),
+        ],
+        "| 1:5@10",
+    );
+}
+
+#[test]
+fn a_short_peg_that_our_own_bid_has_moved_follows_the_same_quote_when_the_bid_is_gone() {
+    let slide = |id| peg(id, Side::Short, 5, |terms| terms.at_short_test = AtShortTest::Slide);
+    check(
+        &[
+            (quote(0, 10), &["quoted 0/0 buy other 10"]),
+            (short_sale(true, false), &["short_sale_set 0/0 buy other 1"]),
+            (buy(1, 5, 12), &["accepted 1#13 buy 5@12 open 5"]),
+            (slide(2), &["accepted 2#14 short 5@13 open 5"]),
+            (cancel(1), &["canceled 1#13 buy 5@12 user"]),
+            (
+                quote(0, 10),
+                &["quoted 0/0 buy other 10", "repriced 2#16.1 short 5@10 open 5 was #14"],
+            ),
+        ],
+        "| 2:5@10",
+    );
+}
+
+#[test]
 fn an_order_that_asks_for_it_is_refused_or_cancelled_at_a_band() {
     let cancels = |id: u64, price: i64| {
         let Action::Enter(order) = buy(id, 5, price).0.action else { panic!("an enter") };
