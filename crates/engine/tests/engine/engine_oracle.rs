@@ -523,7 +523,7 @@ fn the_hash_of_a_state_forgets_how_it_came_about() {
 fn the_streams_reach_every_outcome() {
     let (mut seen, mut auctions, mut surplus) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (profile, seed) in [
-        (TINY, 2),
+        (TINY, 4),
         (WIDE_PRICES, 2),
         (HUGE_VALUES, 3),
         (MIXED, 4),

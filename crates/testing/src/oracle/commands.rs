@@ -10,9 +10,10 @@ mod replaces;
 mod settings;
 
 use super::naive::Naive;
-use ringside_model::command::{Action, Cancel, Command, Reduce, RunTimers, Sequenced};
+use ringside_model::command::{Action, Cancel, Command, Reduce, RunTimers, Sequenced, SetQuote};
 use ringside_model::domain::{MatchNumber, Nanos, OrderId, SeqNo, SessionId, SymbolId};
 use ringside_model::reason::Reason;
+use std::collections::BTreeMap;
 
 pub use random::Random;
 
@@ -175,6 +176,8 @@ struct Generator {
     centers: Vec<i64>,
     /// Last orders entered, live or not.
     recent: Vec<(SessionId, OrderId, SymbolId)>,
+    /// Last quote of each symbol.
+    quotes: BTreeMap<SymbolId, SetQuote>,
     seqno: u64,
     time: u64,
     next_id: u64,
@@ -185,7 +188,8 @@ impl Generator {
         let mut random = Random(seed);
         let centers = profile.symbols.iter().map(|(_, flow)| flow.price_max / 2).collect();
         let seqno = profile.seqno_min - 1 + *random.pick(&[0, 0, 1_000_000]);
-        Generator { random, profile, centers, recent: vec![], seqno, time: 1, next_id: 1 }
+        let (recent, quotes) = (vec![], BTreeMap::new());
+        Generator { random, profile, centers, recent, quotes, seqno, time: 1, next_id: 1 }
     }
 
     fn next(&mut self, venue: &Naive) -> Sequenced {

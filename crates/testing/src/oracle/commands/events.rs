@@ -123,8 +123,11 @@ impl Generator {
         Some(Command { session, symbol, verdict, action })
     }
 
-    /// Makes a reference quote, sometimes of one side, locked, crossed, or none.
+    /// Makes a reference quote, sometimes of one side, locked, crossed, none, or with both sides or
+    /// one as before.
     pub(super) fn quote(&mut self, symbol: SymbolId) -> SetQuote {
+        let before = self.quotes.get(&symbol).copied();
+        let before = before.unwrap_or(SetQuote { bid: Price(0), offer: Price(0) });
         let (one, other) = (self.price(symbol, true), self.price(symbol, false));
         let (low, high) = (one.min(other), one.max(other));
         let (bid, offer) = match self.random.below(10) {
@@ -133,9 +136,14 @@ impl Generator {
             2 => (Price(0), high),
             3 => (high, high),
             4 => (high, low),
+            5 => (before.bid, before.offer),
+            6 => (before.bid, before.bid.max(high)),
+            7 => (low.min(before.offer), before.offer),
             _ => (low, high),
         };
-        SetQuote { bid, offer }
+        let quote = SetQuote { bid, offer };
+        self.quotes.insert(symbol, quote);
+        quote
     }
 
     /// Often lets time pass before a command that covers many orders: up to the end of an order, or
