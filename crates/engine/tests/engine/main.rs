@@ -10,5 +10,6 @@ mod laws;
 mod metamorphic;
 mod order_books;
 mod packages;
+mod pegs_restored;
 mod semantics;
 mod work;
