@@ -11,5 +11,6 @@ mod metamorphic;
 mod order_books;
 mod packages;
 mod pegs_restored;
+mod searches_restored;
 mod semantics;
 mod work;
