@@ -40,10 +40,13 @@ pub(super) struct Settled {
     pub tested_bid: Option<i64>,
 }
 
+/// Session and id of the pegs of a group, by reach and entry.
+type Pegs = BTreeMap<(i64, u64), (SessionId, OrderId)>;
+
 /// Live pegs by symbol and group.
 #[derive(Default)]
 pub(super) struct Followers {
-    groups: BTreeMap<(Group, i64, u64), (SessionId, OrderId)>,
+    groups: BTreeMap<Group, Pegs>,
     /// Entries of all pegs, by symbol.
     entries: BTreeSet<(SymbolId, u64)>,
     settled: BTreeMap<SymbolId, Settled>,
@@ -53,13 +56,20 @@ impl Followers {
     /// Adds a peg that comes to rest.
     pub(crate) fn add(&mut self, order: &Order, terms: &SpecialTerms, since: u64) {
         let owner = (SessionId(order.session), OrderId(order.id));
-        self.groups.insert((group_of(order, terms), reach(order, terms), since), owner);
+        let group = self.groups.entry(group_of(order, terms)).or_default();
+        group.insert((reach(order, terms), since), owner);
         self.entries.insert((SymbolId(order.symbol), since));
     }
 
     /// Removes a peg that leaves, if the peg is there.
     pub(crate) fn remove(&mut self, order: &Order, terms: &SpecialTerms, since: u64) {
-        self.groups.remove(&(group_of(order, terms), reach(order, terms), since));
+        let group = group_of(order, terms);
+        if let Some(pegs) = self.groups.get_mut(&group) {
+            pegs.remove(&(reach(order, terms), since));
+            if pegs.is_empty() {
+                self.groups.remove(&group);
+            }
+        }
         self.entries.remove(&(SymbolId(order.symbol), since));
     }
 
@@ -124,8 +134,9 @@ impl Followers {
         beyond: i64,
         followed: Option<i64>,
     ) -> impl Iterator<Item = Follower> {
-        let pegs = self.groups.range((group, beyond, u64::MAX)..=(group, i64::MAX, u64::MAX));
-        pegs.map(move |(&(.., since), &owner)| Follower { since, owner, followed })
+        let pegs = self.groups.get(&group).filter(|_| beyond < i64::MAX);
+        let pegs = pegs.into_iter().flat_map(move |pegs| pegs.range((beyond, u64::MAX)..));
+        pegs.map(move |(&(_, since), &owner)| Follower { since, owner, followed })
     }
 }
 

@@ -181,7 +181,7 @@ impl Engine {
 
     /// Trades an incoming order within `limit`. Cancels the rest if the order needs more trades or
     /// places than its command has left.
-    fn trade(
+    pub(super) fn trade(
         &mut self,
         book: usize,
         incoming: &mut Incoming,

@@ -80,8 +80,11 @@ impl Engine {
         price: i64,
         at_short_test: AtShortTest,
     ) -> Result<i64, Reason> {
+        if side != Side::Short || planted(Bug::ShortSaleUntested) {
+            return Ok(price);
+        }
         let bid = self.tested_bid(book);
-        if side != Side::Short || price > bid || bid == 0 || planted(Bug::ShortSaleUntested) {
+        if price > bid || bid == 0 {
             return Ok(price);
         }
         match at_short_test {

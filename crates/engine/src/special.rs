@@ -188,8 +188,16 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         (incoming.minimum, incoming.is_hidden) = (terms.asked.min_quantity.0, terms.asked.hidden);
-        self.match_incoming(book, order_type, incoming, sink);
-        if incoming.order.open == 0 && incoming.order.attributes.is_special() {
+        let is_special = incoming.order.attributes.is_special();
+        if order_type != OrderType::Limit || !is_special {
+            self.match_incoming(book, order_type, incoming, sink);
+        } else {
+            self.trade(book, incoming, incoming.price, sink);
+            if incoming.order.open > 0 {
+                self.rest_with(book, incoming.order, incoming.price, &terms);
+            }
+        }
+        if incoming.order.open == 0 && is_special {
             let terms = self.take_terms(&incoming.order);
             self.forget_peg(&incoming.order, &terms);
         }
@@ -206,7 +214,13 @@ impl Engine {
 
     /// Books an order whose terms are kept already.
     pub(super) fn rest_special(&mut self, book: usize, order: Order, price: i64) {
-        let KeptTerms { asked, since } = *self.kept_terms(&order);
+        let terms = *self.kept_terms(&order);
+        self.rest_with(book, order, price, &terms);
+    }
+
+    /// Books an order with these terms, which are kept already.
+    fn rest_with(&mut self, book: usize, order: Order, price: i64, terms: &KeptTerms) {
+        let KeptTerms { asked, since } = *terms;
         let (symbol, owner) = (SymbolId(order.symbol), owner_of(&order));
         // A peg that only moves is there already.
         if asked.peg != Peg::None && OrderNumber(order.number).seqno().0 == since {

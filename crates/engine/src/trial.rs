@@ -14,7 +14,7 @@ use super::covered::READY;
 use super::icebergs::draw_slice;
 use super::ladder::{Level, LevelSlot};
 use super::matching::{Incoming, prevented};
-use super::orders::Slot;
+use super::orders::{NIL, Slot};
 use super::reserved::Behind;
 use ringside_model::command::Display;
 use ringside_model::domain::{OrderNumber, SelfTrade, SymbolId};
@@ -145,6 +145,9 @@ impl Engine {
         wanted: u64,
     ) -> bool {
         let limit = key_of(!incoming.order.attributes.is_buy(), limit);
+        if !self.reaches(book, incoming, limit) {
+            return false;
+        }
         let left = |done: u32| u64::from(self.work_max - done);
         let mut trial = Trial {
             self_trade: incoming.order.attributes.self_trade(),
@@ -268,8 +271,8 @@ impl Engine {
         if order.attributes.self_trade() == SelfTrade::None {
             return Own::Nowhere;
         }
-        let sought = Sought { buy: Some(!order.attributes.is_buy()), symbol: Some(order.symbol) };
         let (levels_within, mut left) = self.within(book, incoming, limit);
+        let sought = Sought { buy: Some(!order.attributes.is_buy()), symbol: Some(order.symbol) };
         let mut ready = READY;
         for session in self.owners_of(incoming) {
             self.orders.make_ready(session, &mut ready);
@@ -298,6 +301,13 @@ impl Engine {
         }
         levels.sort_unstable();
         Own::Some { levels, sessions }
+    }
+
+    /// Returns true if a level of the other side is within a limit.
+    fn reaches(&self, book: usize, incoming: &Incoming, limit: i64) -> bool {
+        let side = side_index(!incoming.order.attributes.is_buy());
+        let mut sides = self.displayed_and_hidden(book).map(|sides| &sides[side]);
+        sides.any(|side| side.best() != NIL && side.best_key() <= limit)
     }
 
     /// Returns the sessions that may have orders of an incoming order's owner.
