@@ -304,6 +304,7 @@ pub(super) fn link(
     let slot = orders.insert(order, bucket);
     orders.get_mut(tail).next = slot;
     level.append(slot, open);
+    orders.record(slot);
 }
 
 /// Removes an order from its level, the level's total and the index; `bucket` is the bucket of its
@@ -321,5 +322,7 @@ pub(super) fn unlink(
     orders.remove(slot, bucket);
     let level = levels.get_mut(slot_of_level);
     level.take_out(prev, next, open);
-    (level.count == 0).then_some(slot_of_level)
+    let is_empty = level.count == 0;
+    orders.record_end(slot);
+    is_empty.then_some(slot_of_level)
 }

@@ -147,7 +147,7 @@ impl Orders {
     }
 
     /// Puts an order into the slab and, at the bucket of its id, into the index. Reads no other
-    /// order.
+    /// order. The caller records the order last, with [`Orders::record`].
     #[inline(always)]
     pub(crate) fn insert(&mut self, order: Order, bucket: Bucket) -> Slot {
         let slot = self.free;
@@ -155,19 +155,26 @@ impl Orders {
         let chain = std::mem::replace(self.head_mut(bucket), slot);
         self.free = self.get(slot).next;
         *self.get_mut(slot) = Order { chain, ..order };
-        if !self.owners.count_up((order.session, order.id), order.attributes) {
-            self.add_to_owners(slot);
-        }
         self.live += 1;
         slot
     }
 
-    /// Removes an order from slab and index. Its neighbours in the level stay unchanged.
+    /// Records a new order with its session.
+    #[inline(always)]
+    pub(crate) fn record(&mut self, slot: Slot) {
+        let &Order { session, id, attributes, .. } = self.get(slot);
+        if !self.owners.count_up((session, id), attributes) {
+            self.add_to_owners(slot);
+        }
+    }
+
+    /// Removes an order from slab and index. Its neighbours in the level stay unchanged. The caller
+    /// records the end last, with [`Orders::record_end`].
     #[inline(always)]
     pub(crate) fn remove(&mut self, slot: Slot, bucket: Bucket) {
         let free = std::mem::replace(&mut self.free, slot);
         let order = self.get_mut(slot);
-        let (chain, session) = (order.chain, order.session);
+        let chain = order.chain;
         order.number = 0;
         order.next = free;
         let head = self.head_mut(bucket);
@@ -178,7 +185,12 @@ impl Orders {
             self.unchain(head, slot);
         }
         self.live -= 1;
-        if self.owners.subtract(session) {
+    }
+
+    /// Records with its session that the order of this slot has been removed.
+    #[inline(always)]
+    pub(crate) fn record_end(&mut self, slot: Slot) {
+        if self.owners.subtract(self.get(slot).session) {
             self.tidy(slot);
         }
     }
@@ -450,6 +462,19 @@ mod tests {
     use ringside_model::domain::Side;
     use std::collections::HashSet;
 
+    impl Orders {
+        fn enter(&mut self, order: Order, bucket: Bucket) -> Slot {
+            let slot = self.insert(order, bucket);
+            self.record(slot);
+            slot
+        }
+
+        fn leave(&mut self, slot: Slot, bucket: Bucket) {
+            self.remove(slot, bucket);
+            self.record_end(slot);
+        }
+    }
+
     fn order(session: u32, id: u64) -> Order {
         Order { number: 1, session, id, ..Order::NONE }
     }
@@ -460,7 +485,7 @@ mod tests {
         let session = SessionId(3);
         let insert = |orders: &mut Orders, id| {
             orders.make_room(1);
-            orders.insert(order(3, id), orders.bucket(session, OrderId(id)))
+            orders.enter(order(3, id), orders.bucket(session, OrderId(id)))
         };
         let find = |orders: &Orders, session, id| {
             let bucket = orders.bucket(SessionId(session), OrderId(id));
@@ -483,7 +508,7 @@ mod tests {
             assert_eq!(find(&orders, 4, id), NIL);
         }
         for &(id, slot) in slots.iter().step_by(2) {
-            orders.remove(slot, orders.bucket(session, OrderId(id)));
+            orders.leave(slot, orders.bucket(session, OrderId(id)));
             assert_eq!(find(&orders, 3, id), NIL);
         }
         for (i, &(id, slot)) in slots.iter().enumerate() {
@@ -519,7 +544,7 @@ mod tests {
                 let mut orders = Orders { spread: draw_spread(), ..Orders::with_capacity(20_000) };
                 for id in blocks.iter().map(|block| block << BLOCK_BITS) {
                     orders.make_room(1);
-                    orders.insert(order(0, id), orders.bucket(SessionId(0), OrderId(id)));
+                    orders.enter(order(0, id), orders.bucket(SessionId(0), OrderId(id)));
                 }
                 longest_chain(&orders)
             };
@@ -534,7 +559,7 @@ mod tests {
         let mut orders = Orders::with_capacity(64 * 1000);
         for id in 1..64_000 {
             orders.make_room(1);
-            orders.insert(order(1, id), orders.bucket(SessionId(1), OrderId(id)));
+            orders.enter(order(1, id), orders.bucket(SessionId(1), OrderId(id)));
         }
         assert!(longest_chain(&orders) <= 4, "{}", longest_chain(&orders));
     }
@@ -553,7 +578,7 @@ mod tests {
             if random % 5 < 2 + 2 * u64::from(falls) && !live.is_empty() {
                 let (session, slot) = live.swap_remove(random as usize % live.len());
                 let id = OrderId(orders.get(slot).id);
-                orders.remove(slot, orders.bucket(SessionId(session), id));
+                orders.leave(slot, orders.bucket(SessionId(session), id));
             } else {
                 let session = sessions[(random >> 8) as usize % sessions.len()];
                 orders.make_room(1);
@@ -567,7 +592,7 @@ mod tests {
                 let attributes = Attributes(firm | (side as u64) << 32);
                 let (symbol, level) = ((random / 40 % 3) as u32, (random / 120 % 5) as u32);
                 let order = Order { attributes, symbol, level, number: step, ..order(session, id) };
-                live.push((session, orders.insert(order, bucket)));
+                live.push((session, orders.enter(order, bucket)));
             }
             if step % 1000 != 0 {
                 continue;
@@ -618,13 +643,13 @@ mod tests {
             let mut orders = Orders::with_capacity(0);
             let insert = |orders: &mut Orders, id| {
                 orders.make_room(1);
-                orders.insert(order(1, id), bucket(orders, id))
+                orders.enter(order(1, id), bucket(orders, id))
             };
             let first: Vec<Slot> = (1..=256).map(|id| insert(&mut orders, id)).collect();
             orders.make_ready(1, &mut 1_000);
             let rest: Vec<Slot> = (257..highest).map(|id| insert(&mut orders, id)).collect();
             for (id, slot) in (1..).zip(first.into_iter().chain(rest)) {
-                orders.remove(slot, bucket(&orders, id));
+                orders.leave(slot, bucket(&orders, id));
             }
             let mut again: Vec<Slot> = ids.iter().map(|&id| insert(&mut orders, id)).collect();
             let mut found: Vec<Slot> = orders.of_session(1, Sought::default()).collect();
@@ -640,7 +665,7 @@ mod tests {
         let mut orders = Orders::with_capacity(0);
         for id in 1..=10_000 {
             orders.make_room(1);
-            orders.insert(order(1, id), orders.bucket(SessionId(1), OrderId(id)));
+            orders.enter(order(1, id), orders.bucket(SessionId(1), OrderId(id)));
         }
         for search in 1..=10 {
             orders.make_ready(1, &mut 1024);
@@ -659,10 +684,10 @@ mod tests {
             let bucket = orders.bucket(session, id);
             let slot = orders.find(bucket, session, id);
             if slot != NIL {
-                orders.remove(slot, bucket);
+                orders.leave(slot, bucket);
             }
             orders.make_room(1);
-            orders.insert(Order { number, ..order(1, id.0) }, bucket);
+            orders.enter(Order { number, ..order(1, id.0) }, bucket);
         }
         let runs = orders.owners.runs(1).count();
         assert!(runs <= 200 + 3 * 1_000, "{runs}");
@@ -688,10 +713,10 @@ mod tests {
         let free = GROW_ORDERS_MIN;
         orders.make_room(free + 1);
         let mut slots: Vec<Slot> =
-            (1..).take(free + 1).map(|id| orders.insert(order(3, id), bucket)).collect();
+            (1..).take(free + 1).map(|id| orders.enter(order(3, id), bucket)).collect();
         while orders.live() + 1 < orders.slab.len() {
             orders.make_room(1);
-            slots.push(orders.insert(order(3, 0), bucket));
+            slots.push(orders.enter(order(3, 0), bucket));
         }
         assert!(!slots.contains(&NIL));
         slots.sort_unstable();
@@ -705,7 +730,7 @@ mod tests {
         let sessions = [3, 2, SESSIONS_MAX - 1, SESSIONS_MAX, SESSIONS_MAX + 1, u32::MAX];
         for session in sessions {
             orders.make_room(1);
-            orders.insert(order(session, 5), orders.bucket(SessionId(session), OrderId(5)));
+            orders.enter(order(session, 5), orders.bucket(SessionId(session), OrderId(5)));
         }
         for session in sessions {
             let is_live = |id| {
