@@ -1,7 +1,6 @@
 //! The program from the user's side: output and exit codes.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -264,6 +263,7 @@ fn sigterm_drains_and_exits_with_zero() {
 #[cfg(debug_assertions)]
 #[test]
 fn a_panic_on_any_thread_ends_the_process_at_once() {
+    use std::os::unix::process::ExitStatusExt;
     let dir = tempfile::tempdir().unwrap();
     let file = session_file(dir.path(), &[SYMBOL.into(), enter(1, "buy", "9.00")]);
     // A build with debug assertions panics if `RINGSIDE_PLANT` names an unknown bug.

@@ -1,14 +1,17 @@
 //! Live pegs of all symbols, found by what a new quote does to them.
 //!
 //! Pegs of one symbol, side and kind follow one price. A peg with a bound moves with that price as
-//! far as the bound and no farther: its **reach**. A new price moves the pegs whose reach lies
-//! beyond the old or the new price, and no command looks at the others.
+//! far as the bound and no farther: its **reach**. A band holds the pegs with a small offset first.
+//! So a new price moves the pegs whose reach and whose offset are beyond it, and no command looks
+//! at the others.
 
 use super::book::key_of;
 use super::market::Quote;
 use super::orders::Order;
+use super::terms::{Owner, owner_of};
+use super::tree::{Tree, Value};
 use ringside_model::command::SpecialTerms;
-use ringside_model::domain::{OrderId, Peg, SessionId, SymbolId};
+use ringside_model::domain::{AtBand, Peg, SymbolId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pegs that follow one price, in the book or out of it.
@@ -18,15 +21,19 @@ struct Group {
     is_parked: bool,
     buy: bool,
     is_midpoint: bool,
+    /// True if a limit beyond a band ends the pegs; else the band holds them.
+    ends_at_band: bool,
 }
 
-/// Live peg: the seqno of the command that entered or replaced the peg, its owner, and the price
-/// that its group follows; `None` without one, or where nobody asks for the price.
+/// Live peg.
 #[derive(Clone, Copy)]
 pub(super) struct Follower {
+    /// Seqno of the command that entered or replaced the peg.
     pub since: u64,
-    pub owner: (SessionId, OrderId),
-    pub followed: Option<i64>,
+    pub owner: Owner,
+    pub terms: SpecialTerms,
+    /// Limit that the terms want at the present quote; `None` if the peg belongs out of the book.
+    pub price: Option<i64>,
 }
 
 /// Quote, bands and short sale test of a symbol under which all its pegs in the book had their
@@ -40,13 +47,48 @@ pub(super) struct Settled {
     pub tested_bid: Option<i64>,
 }
 
-/// Session and id of the pegs of a group, by reach and entry.
-type Pegs = BTreeMap<(i64, u64), (SessionId, OrderId)>;
+/// Place of a peg in its group: its offset, negative for a parked one, and its entry.
+type Place = (i64, u64);
+
+/// Peg of a group.
+#[derive(Clone, Copy)]
+struct Member {
+    owner: Owner,
+    terms: SpecialTerms,
+    /// Key of the followed price at which the bound begins to hold.
+    reach: i64,
+}
+
+impl Value for Member {
+    /// Largest reach of the pegs.
+    type Sum = i64;
+    const NONE: i64 = i64::MIN;
+
+    fn sum(&self) -> i64 {
+        self.reach
+    }
+
+    fn join(low: i64, high: i64) -> i64 {
+        low.max(high)
+    }
+}
+
+/// Pegs of a group to look at: those with places above `above` and a reach beyond `beyond`.
+#[derive(Clone, Copy)]
+struct Sought {
+    above: i64,
+    beyond: i64,
+}
+
+impl Sought {
+    const ALL: Sought = Sought { above: i64::MIN, beyond: i64::MIN };
+    const NONE: Sought = Sought { above: i64::MAX, beyond: i64::MAX };
+}
 
 /// Live pegs by symbol and group.
 #[derive(Default)]
 pub(super) struct Followers {
-    groups: BTreeMap<Group, Pegs>,
+    groups: BTreeMap<Group, Tree<Place, Member>>,
     /// Entries of all pegs, by symbol.
     entries: BTreeSet<(SymbolId, u64)>,
     settled: BTreeMap<SymbolId, Settled>,
@@ -55,9 +97,9 @@ pub(super) struct Followers {
 impl Followers {
     /// Adds a peg that comes to rest.
     pub(crate) fn add(&mut self, order: &Order, terms: &SpecialTerms, since: u64) {
-        let owner = (SessionId(order.session), OrderId(order.id));
-        let group = self.groups.entry(group_of(order, terms)).or_default();
-        group.insert((reach(order, terms), since), owner);
+        let group = self.groups.entry(group_of(order, terms)).or_insert_with(Tree::new);
+        let (owner, reach) = (owner_of(order), reach(order, terms));
+        group.set(place(order, terms, since), Member { owner, terms: *terms, reach });
         self.entries.insert((SymbolId(order.symbol), since));
     }
 
@@ -65,7 +107,7 @@ impl Followers {
     pub(crate) fn remove(&mut self, order: &Order, terms: &SpecialTerms, since: u64) {
         let group = group_of(order, terms);
         if let Some(pegs) = self.groups.get_mut(&group) {
-            pegs.remove(&(reach(order, terms), since));
+            pegs.remove(place(order, terms, since));
             if pegs.is_empty() {
                 self.groups.remove(&group);
             }
@@ -98,45 +140,67 @@ impl Followers {
 
     /// Returns all pegs in the book of a symbol, in the order of their entry.
     pub(crate) fn in_book(&self, symbol: SymbolId) -> Vec<Follower> {
-        let groups = groups(symbol, false);
-        in_order(groups.into_iter().flat_map(|group| self.beyond(group, i64::MIN, None)))
+        self.find(symbol, false, |_| (Sought::ALL, None))
     }
 
-    /// Returns the pegs in the book of a symbol that `now` may move or park, in the order of their
-    /// entry.
+    /// Returns the pegs in the book of a symbol that `now` may move, end or park, in the order of
+    /// their entry.
     pub(crate) fn touched(&self, symbol: SymbolId, now: &Settled) -> Vec<Follower> {
         let before = self.settled.get(&symbol);
-        in_order(groups(symbol, false).into_iter().flat_map(|group| {
-            let followed = now.followed(group);
-            let kept = before.filter(|before| before.guards(group.buy) == now.guards(group.buy));
-            let beyond = match (kept.and_then(|kept| kept.followed(group)), followed) {
-                (Some(old), Some(new)) if old == new => i64::MAX,
-                (Some(old), Some(new)) => key(group.buy, old).min(key(group.buy, new)),
+        self.find(symbol, false, |group| {
+            let (buy, new) = (group.buy, now.followed(group));
+            let before = before.filter(|before| before.guards(buy) == now.guards(buy));
+            let sought = match (before.and_then(|before| before.followed(group)), new) {
+                (Some(old), Some(new)) if old == new => Sought::NONE,
+                (Some(old), Some(new)) => {
+                    let beyond = key(buy, old).min(key(buy, new));
+                    let held_to = beyond.saturating_sub(now.band(buy));
+                    Sought { above: if group.ends_at_band { i64::MIN } else { held_to }, beyond }
+                }
                 // Without a price before or now, all of the group.
-                _ => i64::MIN,
+                _ => Sought::ALL,
             };
-            self.beyond(group, beyond, followed)
-        }))
+            (sought, new)
+        })
     }
 
-    /// Returns the parked pegs of a symbol whose group has a price to follow, in the order of their
+    /// Returns the parked pegs of a symbol that have a price to follow, in the order of their
     /// entry.
     pub(crate) fn parked(&self, symbol: SymbolId, quote: Quote) -> Vec<Follower> {
-        let followed = |group: Group| Some((group, quote.followed(group.buy, group.is_midpoint)?));
-        let groups = groups(symbol, true).into_iter().filter_map(followed);
-        in_order(groups.flat_map(|(group, price)| self.beyond(group, i64::MIN, Some(price))))
+        self.find(symbol, true, |group| {
+            let followed = quote.followed(group.buy, group.is_midpoint);
+            let sought = match followed {
+                None => Sought::NONE,
+                // A price up to the offset leaves no tick for a buying peg.
+                Some(price) if group.buy => Sought { above: -price, ..Sought::ALL },
+                Some(_) => Sought::ALL,
+            };
+            (sought, followed)
+        })
     }
 
-    /// Iterates over the pegs of a group whose reach is beyond a key.
-    fn beyond(
+    /// Returns the pegs of a symbol, in the book or out of it, that are sought in their groups, in
+    /// the order of their entry. `ask` says which of a group are sought, and the price that the
+    /// group follows.
+    fn find(
         &self,
-        group: Group,
-        beyond: i64,
-        followed: Option<i64>,
-    ) -> impl Iterator<Item = Follower> {
-        let pegs = self.groups.get(&group).filter(|_| beyond < i64::MAX);
-        let pegs = pegs.into_iter().flat_map(move |pegs| pegs.range((beyond, u64::MAX)..));
-        pegs.map(move |(&(_, since), &owner)| Follower { since, owner, followed })
+        symbol: SymbolId,
+        is_parked: bool,
+        ask: impl Fn(Group) -> (Sought, Option<i64>),
+    ) -> Vec<Follower> {
+        let edge =
+            |flag| Group { symbol, is_parked, buy: flag, is_midpoint: flag, ends_at_band: flag };
+        let mut found = vec![];
+        for (&group, pegs) in self.groups.range(edge(false)..=edge(true)) {
+            let (Sought { above, beyond }, followed) = ask(group);
+            pegs.each_above((above, u64::MAX), |reach| reach > beyond, &mut |place, peg| {
+                let Member { owner, terms, .. } = peg;
+                let price = followed.and_then(|price| limit_of(group.buy, &terms, price));
+                found.push(Follower { since: place.1, owner, terms, price });
+            });
+        }
+        found.sort_unstable_by_key(|peg| peg.since);
+        found
     }
 }
 
@@ -148,6 +212,11 @@ impl Settled {
     /// Returns what bounds the limit of a peg besides its own terms. Only sales can be short.
     fn guards(&self, buy: bool) -> ((i64, i64), Option<i64>) {
         (self.bands, self.tested_bid.filter(|_| !buy))
+    }
+
+    /// Returns the key of the band that bounds the limits of a side.
+    fn band(&self, buy: bool) -> i64 {
+        key(buy, if buy { self.bands.1 } else { self.bands.0 })
     }
 }
 
@@ -166,28 +235,24 @@ impl Quote {
     }
 }
 
-/// Returns the groups of a symbol's pegs, in the book or out of it.
-fn groups(symbol: SymbolId, is_parked: bool) -> [Group; 4] {
-    [(true, false), (true, true), (false, false), (false, true)].map(|(buy, is_midpoint)| Group {
-        symbol,
-        is_parked,
-        buy,
-        is_midpoint,
-    })
-}
-
 fn group_of(order: &Order, terms: &SpecialTerms) -> Group {
     Group {
         symbol: SymbolId(order.symbol),
         is_parked: order.attributes.is_parked(),
         buy: order.attributes.is_buy(),
         is_midpoint: terms.peg == Peg::Midpoint,
+        ends_at_band: terms.at_band == AtBand::Cancel,
     }
 }
 
 /// Returns a key that is greater the farther a price lies towards the other side.
 fn key(buy: bool, price: i64) -> i64 {
     -key_of(buy, price)
+}
+
+fn place(order: &Order, terms: &SpecialTerms, since: u64) -> Place {
+    let offset = i64::from(terms.peg_offset);
+    (if order.attributes.is_parked() { -offset } else { offset }, since)
 }
 
 /// Returns the key of the followed price at which the bound of a peg begins to hold.
@@ -201,14 +266,20 @@ fn reach(order: &Order, terms: &SpecialTerms) -> i64 {
     }
 }
 
-fn in_order(pegs: impl Iterator<Item = Follower>) -> Vec<Follower> {
-    let mut pegs: Vec<Follower> = pegs.collect();
-    pegs.sort_unstable_by_key(|peg| peg.since);
-    pegs
-}
-
 /// Returns the middle of a quote in whole ticks, rounded towards the order's own side.
 fn midpoint(bid: i64, offer: i64, buy: bool) -> i64 {
     let sum = i128::from(bid) + i128::from(offer);
     (if buy { sum / 2 } else { (sum + 1) / 2 }) as i64
+}
+
+/// Returns the limit of a peg that follows this price; `None` if the limit would be below one tick.
+pub(super) fn limit_of(buy: bool, terms: &SpecialTerms, followed: i64) -> Option<i64> {
+    let offset = i64::from(terms.peg_offset);
+    let price = if buy { followed - offset } else { followed.saturating_add(offset) };
+    let bounded = match terms.peg_limit.0 {
+        0 => price,
+        limit if buy => price.min(limit),
+        limit => price.max(limit),
+    };
+    (bounded >= 1).then_some(bounded)
 }

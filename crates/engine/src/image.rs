@@ -9,8 +9,8 @@ use super::icebergs::Reserve;
 use super::orders::Order;
 use super::settings::SettingsImage;
 use super::side_tables::{OrderKey, Row, SideTables, Table};
-use super::special::{KeptTerms, TermsRow};
 use super::stops::{ElectedLimit, ReachedPlace};
+use super::terms::KeptTerms;
 use super::work::OwedImage;
 use super::{Engine, Shard};
 use ringside_model::command::{
@@ -316,7 +316,7 @@ impl Engine {
                 image_of(order, self.levels.get(order.level).price())
             }));
         }
-        let SideTables { limits, reached, reserves, terms, .. } = &self.tables;
+        let SideTables { limits, reached, reserves, .. } = &self.tables;
         Image {
             definitions,
             last_prices,
@@ -336,7 +336,7 @@ impl Engine {
                 ReserveImage { symbol, number, left, display }
             }),
             band_timers: self.band_timers(),
-            terms: images_of_terms(terms),
+            terms: self.images_of_terms(),
             settings: self
                 .tables
                 .settings
@@ -351,6 +351,17 @@ impl Engine {
                 .collect(),
         }
     }
+
+    /// Returns the terms of orders, by symbol and number.
+    fn images_of_terms(&self) -> Vec<TermsImage> {
+        let image_of = |(owner, &KeptTerms { asked, since })| {
+            let &Order { symbol, number, .. } = self.orders.get(self.orders.of_owner(owner));
+            TermsImage { symbol: symbol.into(), number, since, terms: asked }
+        };
+        let mut images: Vec<TermsImage> = self.tables.terms.iter().map(image_of).collect();
+        images.sort_unstable_by_key(|image| (image.symbol, image.number));
+        images
+    }
 }
 
 /// Returns the section with the rows of a side table: each from symbol, order number and row.
@@ -359,17 +370,6 @@ fn of_orders<R: Row<Key = OrderKey>, I>(
     image_of: impl Fn(u64, u64, &R) -> I,
 ) -> Vec<I> {
     table.iter().map(|((symbol, number), row)| image_of(symbol.0.into(), number, row)).collect()
-}
-
-/// Returns the terms of orders, by symbol and number.
-fn images_of_terms(terms: &Table<TermsRow>) -> Vec<TermsImage> {
-    let image_of = |row: &TermsRow| {
-        let KeptTerms { asked, since } = row.kept;
-        TermsImage { symbol: row.symbol.0.into(), number: row.number, since, terms: asked }
-    };
-    let mut images: Vec<TermsImage> = terms.iter().map(|(_, row)| image_of(row)).collect();
-    images.sort_unstable_by_key(|image| (image.symbol, image.number));
-    images
 }
 
 fn image_of(order: &Order, price: i64) -> OrderImage {

@@ -91,6 +91,7 @@ mod side_tables;
 mod special;
 mod states;
 mod stops;
+mod terms;
 mod tree;
 mod trial;
 mod venue;

@@ -13,6 +13,7 @@ use super::by_place::Sought;
 use super::owners::{BLOCK_BITS, Owners, Run};
 use super::prefetch::prefetch;
 use super::side_tables::OrderKey;
+use super::terms::Owner;
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::hash;
 use std::hash::{BuildHasher, RandomState};
@@ -316,6 +317,11 @@ impl Orders {
             return slot;
         }
         self.find_in_chain(order.chain, session, id)
+    }
+
+    /// Finds a live order by its owner; [`NIL`] if there is none.
+    pub(crate) fn of_owner(&self, (session, id): Owner) -> Slot {
+        self.find(self.bucket(session, id), session, id)
     }
 
     #[inline(never)]

@@ -5,12 +5,12 @@
 //! peg is parked: it stays live beside the book, out of every trade and every auction.
 
 use super::book::key_of;
-use super::followers::{Follower, Settled};
+use super::followers::{Follower, Settled, limit_of};
 use super::market::{LimitTerms, Market};
 use super::orders::{Order, Slot};
-use super::special::KeptTerms;
 use super::states;
 use super::stops::Traded;
+use super::terms::KeptTerms;
 use super::{Engine, whole};
 use ringside_model::command::{Enter, Sequenced, SpecialTerms};
 use ringside_model::domain::{
@@ -31,16 +31,6 @@ pub(super) fn can_follow(terms: &SpecialTerms, order_type: OrderType, tif: TimeI
         Peg::Primary => true,
         Peg::Midpoint => terms.hidden && terms.peg_offset == 0,
     }
-}
-
-/// Peg, as its symbol's state and quote want it.
-struct Wanted {
-    slot: Slot,
-    /// Number of the order. A slot that holds another number has lost the peg.
-    number: u64,
-    /// Price that the peg follows; `None` if the peg belongs out of the book.
-    price: Option<i64>,
-    terms: LimitTerms,
 }
 
 impl Engine {
@@ -119,10 +109,10 @@ impl Engine {
             return true;
         }
         let now = self.settled(book);
-        let touched = self.wanted(self.pegs.touched(symbol, &now));
-        let parked = self.wanted(self.pegs.parked(symbol, now.quote));
+        let touched = self.pegs.touched(symbol, &now);
+        let parked = self.pegs.parked(symbol, now.quote);
         for peg in touched.iter().filter(|peg| peg.price.is_none()) {
-            self.park(peg.slot, sink);
+            self.park(self.orders.of_owner(peg.owner), sink);
         }
         let is_finished = self.move_pegs(at, book, &touched, traded, sink)
             && self.unpark_pegs(at, book, &parked, traded, sink);
@@ -146,27 +136,8 @@ impl Engine {
             return;
         }
         for peg in self.pegs.in_book(self.books[book].symbol()) {
-            let (session, id) = peg.owner;
-            self.park(self.orders.find(self.orders.bucket(session, id), session, id), sink);
+            self.park(self.orders.of_owner(peg.owner), sink);
         }
-    }
-
-    /// Returns where pegs of a symbol that trades are wanted, in the same order.
-    fn wanted(&self, pegs: Vec<Follower>) -> Vec<Wanted> {
-        let wanted = |Follower { owner: (session, id), followed, .. }| {
-            let slot = self.orders.find(self.orders.bucket(session, id), session, id);
-            let order = self.orders.get(slot);
-            let asked = self.special_terms(order);
-            let price =
-                followed.and_then(|price| limit_of(order.attributes.is_buy(), asked, price));
-            Wanted {
-                slot,
-                number: order.number,
-                price,
-                terms: LimitTerms::of_order(order, Some(asked)),
-            }
-        };
-        pegs.into_iter().map(wanted).collect()
     }
 
     /// Takes a peg out of the book. The order stays live.
@@ -198,28 +169,29 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        pegs: &[Wanted],
+        pegs: &[Follower],
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) -> bool {
         let mut moves = vec![];
         for peg in pegs {
             let Some(price) = peg.price else { continue };
-            let order = self.orders.get(peg.slot);
-            let (buy, key) = (order.attributes.is_buy(), self.levels.get(order.level).key);
-            if key_of(buy, price) != key {
-                let comes_closer = key_of(buy, price) < key;
-                moves.push((comes_closer, OrderNumber(peg.number).age(), (peg, price)));
+            let slot = self.orders.of_owner(peg.owner);
+            let &Order { number, attributes, level, .. } = self.orders.get(slot);
+            let (wanted, key) = (key_of(attributes.is_buy(), price), self.levels.get(level).key);
+            if wanted != key {
+                let order = (wanted < key, OrderNumber(number).age());
+                moves.push((order, slot, number, peg));
             }
         }
-        moves.sort_unstable_by_key(|&(comes_closer, age, _)| (comes_closer, age));
-        for (.., (peg, price)) in moves {
-            // A peg before it may have traded with it.
-            if self.orders.get(peg.slot).number == peg.number {
+        moves.sort_unstable_by_key(|&(order, ..)| order);
+        for (_, slot, number, peg) in moves {
+            // A peg before it may have traded with it; the slot then has another number.
+            if self.orders.get(slot).number == number {
                 if !self.has_work(traded) {
                     return false;
                 }
-                self.move_peg(at, book, (peg, price, false), traded, sink);
+                self.move_peg(at, book, (slot, peg), traded, sink);
             }
         }
         true
@@ -231,20 +203,20 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        parked: &[Wanted],
+        parked: &[Follower],
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) -> bool {
-        let mut parked: Vec<&Wanted> = parked.iter().collect();
+        let mut parked: Vec<(Slot, &Follower)> =
+            parked.iter().map(|peg| (self.orders.of_owner(peg.owner), peg)).collect();
         if planted(Bug::PegsBackByNumber) {
-            parked.sort_by_key(|peg| peg.number);
+            parked.sort_by_key(|&(slot, _)| self.orders.get(slot).number);
         }
         for peg in parked {
-            let Some(price) = peg.price else { continue };
             if !self.has_work(traded) {
                 return false;
             }
-            self.move_peg(at, book, (peg, price, true), traded, sink);
+            self.move_peg(at, book, peg, traded, sink);
         }
         true
     }
@@ -255,8 +227,7 @@ impl Engine {
         if !self.books[book].is_open() {
             return false;
         }
-        let parked = self.pegs.parked(symbol, self.market(symbol).quote);
-        self.wanted(parked).iter().any(|peg| peg.price.is_some())
+        !self.pegs.parked(symbol, self.market(symbol).quote).is_empty()
     }
 
     /// Returns the price that a live peg follows now; `None` if the peg belongs out of the book.
@@ -272,29 +243,22 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        (&Wanted { slot, terms, .. }, price, is_parked): (&Wanted, i64, bool),
+        (slot, peg): (Slot, &Follower),
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) {
-        let stays = |price: i64| {
-            !is_parked && price == self.levels.get(self.orders.get(slot).level).price()
-        };
-        match self.guarded_price(book, terms, price) {
+        let Follower { since, terms: asked, price, .. } = *peg;
+        let Some(price) = price else { return };
+        let order = self.orders.get(slot);
+        let stands_at =
+            (!order.attributes.is_parked()).then(|| self.levels.get(order.level).price());
+        match self.guarded_price(book, LimitTerms::of_order(order, Some(&asked)), price) {
             Err(reason) => self.cancel_resting(slot, reason.of_end(), sink),
-            Ok(price) if stays(price) => {}
-            Ok(price) => self.enter_again(at, book, (slot, price), traded, sink),
+            Ok(price) if stands_at == Some(price) => {}
+            Ok(price) => {
+                let terms = KeptTerms { asked, since };
+                self.enter_again(at, book, (slot, price), terms, traded, sink);
+            }
         }
     }
-}
-
-/// Returns the limit of a peg that follows this price; `None` if the limit would be below one tick.
-fn limit_of(buy: bool, terms: &SpecialTerms, followed: i64) -> Option<i64> {
-    let offset = i64::from(terms.peg_offset);
-    let price = if buy { followed - offset } else { followed.saturating_add(offset) };
-    let bounded = match terms.peg_limit.0 {
-        0 => price,
-        limit if buy => price.min(limit),
-        limit => price.max(limit),
-    };
-    (bounded >= 1).then_some(bounded)
 }

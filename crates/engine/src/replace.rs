@@ -7,7 +7,7 @@
 use super::market::LimitTerms;
 use super::matching::describe;
 use super::orders::{Bucket, NIL, Order, Slot};
-use super::special::KeptTerms;
+use super::terms::KeptTerms;
 use super::{Engine, icebergs, reject, special, states};
 use ringside_model::command::{Display, NamedTerms, Replace, Sequenced, SpecialTerms};
 use ringside_model::domain::{OrderNumber, OrderType, Peg, Price, Quantity, Side};

@@ -4,8 +4,8 @@
 use super::Engine;
 use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
-use super::special::KeptTerms;
 use super::stops::Traded;
+use super::terms::KeptTerms;
 use ringside_model::command::Sequenced;
 use ringside_model::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionId, SymbolId};
 use ringside_model::report::{ReportSink, Repriced, Subject};
@@ -20,7 +20,9 @@ impl Engine {
         number: OrderNumber,
         sink: &mut impl ReportSink,
     ) {
-        let (order, _) = self.take_along((slot, price), number, sink);
+        let old = self.orders.get(slot);
+        let terms = old.attributes.is_special().then(|| *self.kept_terms(old));
+        let order = self.take_along((slot, price), terms.as_ref(), number, sink);
         self.pegs.settle(SymbolId(order.symbol), None);
         if order.attributes.has_reserve() {
             return self.place(book, order, price);
@@ -35,26 +37,27 @@ impl Engine {
         at: &Sequenced,
         book: usize,
         (slot, price): (Slot, i64),
+        terms: KeptTerms,
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) {
         let number = traded.next_number(at.seqno);
-        let (order, terms) = self.take_along((slot, price), number, sink);
+        let order = self.take_along((slot, price), Some(&terms), number, sink);
         let mut incoming = Incoming::new(order, price);
         incoming.traded = traded.so_far();
-        let terms = terms.expect("only such orders enter again");
         self.match_special(book, OrderType::Limit, &mut incoming, terms, sink);
         traded.go_on(incoming.traded);
     }
 
     /// Removes a resting order with everything kept beside it, and publishes its new limit and
-    /// number. Returns the order and its special terms.
+    /// number. Returns the order.
     fn take_along(
         &mut self,
         (slot, price): (Slot, i64),
+        terms: Option<&KeptTerms>,
         number: OrderNumber,
         sink: &mut impl ReportSink,
-    ) -> (Order, Option<KeptTerms>) {
+    ) -> Order {
         let old = *self.orders.get(slot);
         let bucket = self.orders.bucket(SessionId(old.session), OrderId(old.id));
         let behind = self.behind(&old);
@@ -75,8 +78,10 @@ impl Engine {
             let (left, display) = self.take_reserve(&old);
             self.keep_reserve(&order, price, left, display);
         }
-        let is_special = old.attributes.is_special();
-        (order, is_special.then(|| self.renumber_terms(&old, number.0)))
+        if let Some(terms) = terms {
+            self.renumber_terms(&old, terms, number.0);
+        }
+        order
     }
 
     /// Sorts orders by priority on their side, displayed and hidden ones together.

@@ -10,7 +10,7 @@ use super::image::{
 };
 use super::orders::Order;
 use super::settings::SettingsImage;
-use super::special::KeptTerms;
+use super::terms::KeptTerms;
 use super::work::OwedImage;
 use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{OrderId, OrderNumber, Price, SessionId, SymbolId, TimeInForce};

@@ -5,8 +5,8 @@ use super::icebergs::Reserve;
 use super::market::Market;
 use super::moves::{Away, Waiting};
 use super::settings::Settings;
-use super::special::TermsRow;
 use super::stops::{ElectedLimit, ReachedPlace};
+use super::terms::Terms;
 use super::work::Step;
 use ringside_model::command::PlanState;
 use ringside_model::domain::SymbolId;
@@ -35,7 +35,7 @@ pub(super) struct SideTables {
     /// Undisplayed quantity of icebergs.
     pub reserves: Table<Reserve>,
     /// Special terms of orders.
-    pub terms: Table<TermsRow>,
+    pub terms: Terms,
 }
 
 impl SideTables {
@@ -44,7 +44,7 @@ impl SideTables {
         let SideTables { away, waiting, markets, plans, settings, owed, .. } = self;
         let SideTables { limits, reached, reserves, terms, .. } = self;
         let of_symbols = [away.hash, markets.hash, plans.hash, settings.hash, owed.hash];
-        let of_orders = [waiting.hash, limits.hash, reached.hash, reserves.hash, terms.hash];
+        let of_orders = [waiting.hash, limits.hash, reached.hash, reserves.hash, terms.hash()];
         of_symbols.into_iter().chain(of_orders).fold(0, u128::wrapping_add)
     }
 }

@@ -1,58 +1,18 @@
-//! Orders with special terms: an expiry time, no display, a minimum quantity, a peg, and the
-//! choices at a price band and at the short sale price test.
-//!
-//! The terms lie in a side table beside the orders. In a book with such orders no command takes a
+//! Orders with special terms, see [`super::terms`]. In a book with such orders no command takes a
 //! fast path past them.
 
 use super::market::LimitTerms;
 use super::matching::Incoming;
 use super::orders::Order;
 use super::pegs;
-use super::side_tables::Row;
+use super::terms::{KeptTerms, owner_of};
 use super::{Engine, whole};
 use ringside_model::command::{Enter, EnterSpecial, NamedSpecialTerms, Sequenced, SpecialTerms};
 use ringside_model::domain::{
-    Nanos, OrderId, OrderNumber, OrderType, Peg, PostOnly, Quantity, SessionId, SymbolId,
-    TimeInForce,
+    Nanos, OrderNumber, OrderType, Peg, PostOnly, Quantity, SymbolId, TimeInForce,
 };
-use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Accepted, ReportSink};
-
-/// Special terms of an order.
-#[derive(Clone, Copy)]
-pub(super) struct KeptTerms {
-    /// Terms that the client asked for.
-    pub asked: SpecialTerms,
-    /// Seqno of the command that entered or replaced the order. New limits leave it as it is.
-    pub since: u64,
-}
-
-/// Special terms of a live order, by session and id: they stay when the order gets a new number.
-pub(super) struct TermsRow {
-    pub symbol: SymbolId,
-    pub number: u64,
-    pub kept: KeptTerms,
-}
-
-impl Row for TermsRow {
-    type Key = (SessionId, OrderId);
-
-    fn hash(&self, _: Self::Key) -> u128 {
-        let TermsRow { symbol, number, kept: KeptTerms { asked, since } } = *self;
-        let SpecialTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = asked;
-        let SpecialTerms { hidden, at_band, at_short_test, .. } = asked;
-        let what = |what: u64| what << 32 | u64::from(symbol.0);
-        let choices = u64::from(hidden) | (at_band as u64) << 8 | (at_short_test as u64) << 16;
-        let follows = u64::from(peg_offset) | (peg as u64) << 32 | choices << 40;
-        let fields = [what(7), number, expire.0, min_quantity.0, peg_limit.0 as u64, follows];
-        let of_terms = hash::of_fields(fields);
-        if peg == Peg::None {
-            return of_terms;
-        }
-        of_terms.wrapping_add(hash::of_fields([what(21), number, since, 0, 0, u64::MAX]))
-    }
-}
 
 /// Checks that an order of this type and time in force may have `terms` at some time.
 fn fit(terms: &SpecialTerms, order_type: OrderType, tif: TimeInForce) -> Result<(), Reason> {
@@ -198,17 +158,16 @@ impl Engine {
             }
         }
         if incoming.order.open == 0 && is_special {
-            let terms = self.take_terms(&incoming.order);
+            let terms = self.tables.terms.remove(&incoming.order);
             self.forget_peg(&incoming.order, &terms);
         }
     }
 
     /// Keeps the terms of an order that does not rest yet, if it may rest with them. By the end of
     /// its command the order rests or has ended.
-    pub(super) fn begin_terms(&mut self, order: &Order, &kept: &KeptTerms) {
+    pub(super) fn begin_terms(&mut self, order: &Order, kept: &KeptTerms) {
         if order.attributes.is_special() {
-            let (symbol, number) = (SymbolId(order.symbol), order.number);
-            self.tables.terms.insert(owner_of(order), TermsRow { symbol, number, kept });
+            self.tables.terms.insert(order, kept);
         }
     }
 
@@ -243,7 +202,7 @@ impl Engine {
     /// Removes the terms of a resting order that leaves; returns them.
     #[cold]
     pub(super) fn forget_terms(&mut self, order: &Order) -> KeptTerms {
-        let terms = self.take_terms(order);
+        let terms = self.tables.terms.remove(order);
         self.lift_terms(order, &terms);
         self.forget_peg(order, &terms);
         terms
@@ -255,15 +214,11 @@ impl Engine {
         }
     }
 
-    /// Lets a resting order enter again under another number, with the same terms, which are
-    /// returned. A peg keeps its place in the order of entry.
-    pub(super) fn renumber_terms(&mut self, old: &Order, number: u64) -> KeptTerms {
-        let terms = self.tables.terms.change(owner_of(old), |row| {
-            row.number = number;
-            row.kept
-        });
-        self.lift_terms(old, &terms);
-        terms
+    /// Lets a resting order enter again under another number, with the same terms. A peg keeps its
+    /// place in the order of entry.
+    pub(super) fn renumber_terms(&mut self, old: &Order, terms: &KeptTerms, number: u64) {
+        self.tables.terms.renumber(old, terms, number);
+        self.lift_terms(old, terms);
     }
 
     /// Takes a resting order out of what finds it by its terms.
@@ -279,13 +234,9 @@ impl Engine {
         self.books[book].take_special();
     }
 
-    fn take_terms(&mut self, order: &Order) -> KeptTerms {
-        self.tables.terms.remove(owner_of(order)).expect("a special order has terms").kept
-    }
-
     /// Returns the terms of an order that has some, with its entry.
     pub(super) fn kept_terms(&self, order: &Order) -> &KeptTerms {
-        &self.tables.terms.get(owner_of(order)).expect("a special order has terms").kept
+        self.tables.terms.get(order)
     }
 
     /// Returns the terms of an order that has some.
@@ -338,8 +289,4 @@ impl Engine {
         self.rest_special(book, order, price);
         Ok(())
     }
-}
-
-fn owner_of(order: &Order) -> (SessionId, OrderId) {
-    (SessionId(order.session), OrderId(order.id))
 }

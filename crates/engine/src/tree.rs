@@ -144,6 +144,38 @@ impl<K: Ord + Copy, V: Value> Tree<K, V> {
             .or_else(|| self.first_above_in(node.high, None, wanted))
     }
 
+    /// Visits the keys above `above` whose values meet `wanted`, in their order; a sum meets it if
+    /// and only if one of its values does.
+    pub(crate) fn each_above(
+        &self,
+        above: K,
+        wanted: impl Fn(V::Sum) -> bool + Copy,
+        visit: &mut impl FnMut(K, V),
+    ) {
+        self.each_above_in(self.root, Some(above), wanted, visit);
+    }
+
+    fn each_above_in(
+        &self,
+        place: Place,
+        above: Option<K>,
+        wanted: impl Fn(V::Sum) -> bool + Copy,
+        visit: &mut impl FnMut(K, V),
+    ) {
+        if place == 0 || !wanted(self.sum(place)) {
+            return;
+        }
+        let node = self.node(place);
+        if above.is_some_and(|above| node.key <= above) {
+            return self.each_above_in(node.high, above, wanted, visit);
+        }
+        self.each_above_in(node.low, above, wanted, visit);
+        if wanted(node.value.sum()) {
+            visit(node.key, node.value);
+        }
+        self.each_above_in(node.high, None, wanted, visit);
+    }
+
     fn node(&self, place: Place) -> &Node<K, V> {
         &self.nodes[place as usize - 1]
     }
@@ -305,6 +337,12 @@ mod tests {
             let light = model.range(key + 1..).find(|(_, weight)| weight.0 <= 50);
             let light = light.map(|(&key, &weight)| (key, weight));
             assert_eq!(tree.first_above(Some(key), |(_, least)| least <= 50), light);
+            let mut seen = vec![];
+            tree.each_above(key, |(_, least)| least <= 50, &mut |key, weight| {
+                seen.push((key, weight));
+            });
+            let light = model.range(key + 1..).filter(|(_, weight)| weight.0 <= 50);
+            assert!(seen.into_iter().eq(light.map(|(&key, &weight)| (key, weight))));
         }
     }
 }
