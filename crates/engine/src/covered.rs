@@ -39,7 +39,7 @@ impl Engine {
         let mut left = READY;
         for &session in &sessions {
             if sought.is_narrow() || self.orders.owners().is_by_place(session) {
-                self.orders.make_ready(session, &mut left);
+                self.orders.make_ready(session, sessions.len(), &mut left);
             }
         }
         let slots = sessions.iter().flat_map(|&session| self.orders.of_session(session, sought));

@@ -5,8 +5,9 @@
 use super::Engine;
 use super::book::side_index;
 use super::orders::{NIL, Order, Slot};
+use super::terms::owner_of;
 use super::tree::{Tree, Value};
-use ringside_model::domain::{OrderId, OrderNumber, SessionId, SymbolId};
+use ringside_model::domain::{OrderNumber, Quantity, SymbolId};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -87,22 +88,26 @@ impl Engine {
     /// changed. Nothing trades with a parked one.
     #[cold]
     pub(super) fn note_minimum(&mut self, slot: Slot) {
+        let minimum = self.special_terms(self.orders.get(slot)).min_quantity;
+        self.set_minimum(slot, minimum);
+    }
+
+    fn set_minimum(&mut self, slot: Slot, Quantity(minimum): Quantity) {
         let order = self.orders.get(slot);
         if order.attributes.is_parked() {
             return;
         }
-        let least = self.special_terms(order).min_quantity.0.min(order.open);
+        let least = minimum.min(order.open);
         let priority = (self.levels.get(order.level).key, OrderNumber(order.number).age());
         self.minimums.set(order, priority, Minimum { slot, least });
     }
 
-    /// Records an order that has come to rest, if it has a minimum.
-    pub(super) fn note_new_minimum(&mut self, order: &Order) {
-        if order.attributes.has_minimum() {
-            let (session, id) = (SessionId(order.session), OrderId(order.id));
-            let slot = self.orders.find(self.orders.bucket(session, id), session, id);
+    /// Records an order with this minimum, 0 for none, that has come to rest.
+    pub(super) fn note_new_minimum(&mut self, order: &Order, minimum: Quantity) {
+        if minimum != Quantity(0) {
+            let slot = self.orders.of_owner(owner_of(order));
             debug_assert!(slot != NIL);
-            self.note_minimum(slot);
+            self.set_minimum(slot, minimum);
         }
     }
 }

@@ -245,12 +245,13 @@ impl Orders {
         std::iter::successors(Some(head).filter(|&slot| slot != NIL), next)
     }
 
-    /// Makes ready for searches that want some orders of a session: moves up to `left` of its
-    /// orders from runs of ids to their places, and subtracts them from `left`.
-    pub(crate) fn make_ready(&mut self, session: u32, left: &mut usize) {
+    /// Makes ready for searches that want some orders of a session, one of `sessions` that they
+    /// look at: moves up to `left` of its orders from runs of ids to their places, and subtracts
+    /// them from `left`.
+    pub(crate) fn make_ready(&mut self, session: u32, sessions: usize, left: &mut usize) {
         /// Number of orders that an empty run is worth.
         const RUN_MIN: usize = 8;
-        if !self.owners.begin_places(session) {
+        if !self.owners.begin_places(session, sessions) {
             return;
         }
         while *left > 0
@@ -605,7 +606,7 @@ mod tests {
             }
             if step % 2_000 == 0 {
                 let session = sessions[(step / 2_000) as usize % sessions.len()];
-                orders.make_ready(session, &mut 200);
+                orders.make_ready(session, 1, &mut 200);
             }
             let sorted = |slots: &mut dyn Iterator<Item = Slot>| {
                 let mut slots: Vec<Slot> = slots.collect();
@@ -652,7 +653,7 @@ mod tests {
                 orders.enter(order(1, id), bucket(orders, id))
             };
             let first: Vec<Slot> = (1..=256).map(|id| insert(&mut orders, id)).collect();
-            orders.make_ready(1, &mut 1_000);
+            orders.make_ready(1, 1, &mut 1_000);
             let rest: Vec<Slot> = (257..highest).map(|id| insert(&mut orders, id)).collect();
             for (id, slot) in (1..).zip(first.into_iter().chain(rest)) {
                 orders.leave(slot, bucket(&orders, id));
@@ -674,7 +675,7 @@ mod tests {
             orders.enter(order(1, id), orders.bucket(SessionId(1), OrderId(id)));
         }
         for search in 1..=10 {
-            orders.make_ready(1, &mut 1024);
+            orders.make_ready(1, 1, &mut 1024);
             let left = orders.in_runs(1).count();
             assert!(left <= 10_000 - search * 1_000, "{left} after {search} searches");
         }

@@ -36,7 +36,7 @@ const NO_PAIR: u64 = 1;
 const BY_PLACE: u64 = 2;
 /// Value of `spare` of such a session: below 0 whatever its orders do.
 const NO_SPARE: i32 = i32::MIN / 2;
-/// Number of live orders of a session below which a search walks all of them.
+/// Number of live orders below which a search walks all of them.
 const BY_PLACE_MIN: usize = 256;
 
 /// Facts about a session that every new order and every end of an order reads.
@@ -237,13 +237,13 @@ impl Owners {
     }
 
     /// Lets the orders of a session be found by place from now on, those of its runs as soon as
-    /// [`Owners::place`] adds them. Returns false if no run is left, or if the session has so few
-    /// orders that a search may walk all of them.
-    pub(crate) fn begin_places(&mut self, session: u32) -> bool {
+    /// [`Owners::place`] adds them. Returns false if no run is left, or if the session, one of
+    /// `sessions` that a search looks at, has so few orders that the search may walk all of them.
+    pub(crate) fn begin_places(&mut self, session: u32, sessions: usize) -> bool {
         let Some(of) = self.sessions.get_mut(session as usize) else { return false };
         let history = &mut self.histories[session as usize];
         let live = of.live();
-        if of.pair != BY_PLACE && live >= BY_PLACE_MIN {
+        if of.pair != BY_PLACE && live * sessions >= BY_PLACE_MIN {
             history.runs.push(history.open_run(of));
             (of.pair, of.spare, of.needed) = (BY_PLACE, NO_SPARE, live as i32 - NO_SPARE);
         }

@@ -192,7 +192,7 @@ impl Engine {
         self.books[book].add_special();
         if !order.attributes.is_displayed() {
             self.rest_beside(order, price);
-            self.note_new_minimum(&order);
+            self.note_new_minimum(&order, asked.min_quantity);
         } else {
             self.orders.make_room(1);
             self.place(book, order, price);

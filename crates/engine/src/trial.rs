@@ -14,7 +14,7 @@ use super::covered::READY;
 use super::icebergs::draw_slice;
 use super::ladder::{Level, LevelSlot};
 use super::matching::{Incoming, prevented};
-use super::orders::{NIL, Slot};
+use super::orders::Slot;
 use super::reserved::Behind;
 use ringside_model::command::Display;
 use ringside_model::domain::{OrderNumber, SelfTrade, SymbolId};
@@ -121,6 +121,14 @@ impl Trial {
     }
 }
 
+/// Levels and orders that an incoming order needs if it trades with all that stands there.
+struct Within {
+    levels: usize,
+    orders: usize,
+    /// Quantity that the order does not get even so, reserves left aside.
+    lacking: u128,
+}
+
 /// Levels on which an order of the incoming order's owner may stand.
 enum Own {
     /// None.
@@ -145,7 +153,8 @@ impl Engine {
         wanted: u64,
     ) -> bool {
         let limit = key_of(!incoming.order.attributes.is_buy(), limit);
-        if !self.reaches(book, incoming, limit) {
+        let within = self.within(book, incoming, limit);
+        if within.levels == 0 || self.lacks(book, incoming, limit, wanted, &within) {
             return false;
         }
         let left = |done: u32| u64::from(self.work_max - done);
@@ -159,7 +168,7 @@ impl Engine {
             is_spent: false,
         };
         let mut quick = trial;
-        let own = self.own_levels(book, incoming, limit);
+        let own = self.own_levels(incoming, &within);
         let is_filled = self.run_trial(book, incoming, limit, &mut quick, &own);
         if !quick.is_spent {
             return is_filled;
@@ -261,21 +270,22 @@ impl Engine {
         trial.result()
     }
 
-    /// Finds the levels on which an order of the incoming order's owner may stand, up to a limit.
-    /// The search costs the levels and the orders of the owner that are not found by place, or the
-    /// orders of the levels if these are fewer.
-    fn own_levels(&mut self, book: usize, incoming: &Incoming, limit: i64) -> Own {
+    /// Finds the levels on which an order of the incoming order's owner may stand. The search costs
+    /// the levels and the orders of the owner that are not found by place, or the orders of the
+    /// levels if these are fewer.
+    fn own_levels(&mut self, incoming: &Incoming, within: &Within) -> Own {
         let order = &incoming.order;
         let mut levels = vec![];
         let mut sessions = vec![];
         if order.attributes.self_trade() == SelfTrade::None {
             return Own::Nowhere;
         }
-        let (levels_within, mut left) = self.within(book, incoming, limit);
+        let (levels_within, mut left) = (within.levels, within.orders);
         let sought = Sought { buy: Some(!order.attributes.is_buy()), symbol: Some(order.symbol) };
         let mut ready = READY;
-        for session in self.owners_of(incoming) {
-            self.orders.make_ready(session, &mut ready);
+        let owners = self.owners_of(incoming);
+        for &session in &owners {
+            self.orders.make_ready(session, owners.len(), &mut ready);
             let owners = self.orders.owners();
             let by_place = owners.is_by_place(session);
             let look_ups = if by_place { levels_within * LOOK_UP } else { 0 };
@@ -303,11 +313,23 @@ impl Engine {
         Own::Some { levels, sessions }
     }
 
-    /// Returns true if a level of the other side is within a limit.
-    fn reaches(&self, book: usize, incoming: &Incoming, limit: i64) -> bool {
-        let side = side_index(!incoming.order.attributes.is_buy());
-        let mut sides = self.displayed_and_hidden(book).map(|sides| &sides[side]);
-        sides.any(|side| side.best() != NIL && side.best_key() <= limit)
+    /// Returns true if everything up to a limit is less than what an incoming order wants.
+    fn lacks(
+        &self,
+        book: usize,
+        incoming: &Incoming,
+        limit: i64,
+        wanted: u64,
+        within: &Within,
+    ) -> bool {
+        let may_lack = u128::from(incoming.order.open - wanted);
+        if within.lacking <= may_lack {
+            return false;
+        }
+        let buy = !incoming.order.attributes.is_buy();
+        let reserves = self.reserved.of_side(self.books[book].symbol(), buy);
+        let reserves = reserves.take_while(|&(key, _)| key <= limit);
+        within.lacking > may_lack + reserves.map(|(_, behind)| behind.quantity).sum::<u128>()
     }
 
     /// Returns the sessions that may have orders of an incoming order's owner.
@@ -333,22 +355,23 @@ impl Engine {
             || sessions.iter().any(|&session| by_place.has(session, side, level))
     }
 
-    /// Returns the number of levels that an incoming order needs if it trades with all that is
-    /// displayed there, and the number of their orders.
-    fn within(&self, book: usize, incoming: &Incoming, limit: i64) -> (usize, usize) {
+    /// Counts what an incoming order needs up to a limit if it trades with all that stands there,
+    /// reserves left aside.
+    fn within(&self, book: usize, incoming: &Incoming, limit: i64) -> Within {
         let side = side_index(!incoming.order.attributes.is_buy());
-        let mut open = u128::from(incoming.order.open);
-        let (mut levels, mut orders) = (0, 0);
+        let lacking = u128::from(incoming.order.open);
+        let mut within = Within { levels: 0, orders: 0, lacking };
         for sides in self.displayed_and_hidden(book) {
             for level in sides[side].iter().map(|level| self.levels.get(level)) {
-                if level.key > limit || open == 0 {
+                if level.key > limit || within.lacking == 0 {
                     break;
                 }
-                open = open.saturating_sub(level.total());
-                (levels, orders) = (levels + 1, orders + level.count as usize);
+                within.lacking = within.lacking.saturating_sub(level.total());
+                within.levels += 1;
+                within.orders += level.count as usize;
             }
         }
-        (levels, orders)
+        within
     }
 
     fn in_trial(&self, slot: Slot, incoming: &Incoming) -> Resting {
