@@ -253,9 +253,10 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
         Command::Exec(args) => exec::run(&args, &config(Config::default())?),
         Command::Password(args) => password::run(&args),
         Command::Serve(args) => {
+            let signals = signals::outlive_hangups()?;
             let common = cli.common.clone();
             let again = move || load(&common, Config::for_serve());
-            serve::run(&args, config(Config::for_serve())?, again)
+            serve::run(&args, config(Config::for_serve())?, again, signals)
         }
         Command::Cluster(command) => cluster::run(command, &config(Config::for_serve())?),
         Command::Handover(args) => cluster::hand_over(&args, &config(Config::for_serve())?),

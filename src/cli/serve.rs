@@ -11,6 +11,7 @@ use ringside_cluster::node::NodeError;
 use ringside_core::pipeline::Control;
 use ringside_core::venue::StandbyError;
 use ringside_edge::gateway::accounts::Passwords;
+use signal_hook::iterator::Signals;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,11 +29,12 @@ pub(super) struct ServeArgs {
     log: Option<PathBuf>,
 }
 
-/// Runs a venue with a config. `load` reads the config again.
+/// Runs a venue with a config. `load` reads the config again. `signals` are the hangups so far.
 pub(super) fn run(
     args: &ServeArgs,
     mut config: Config,
     load: impl Fn() -> Result<Config, CliError> + Send + 'static,
+    signals: Signals,
 ) -> Result<(), CliError> {
     let log_file = args.log.clone();
     let again = move || {
@@ -58,7 +60,7 @@ pub(super) fn run(
     let passwords = passwords(&config)?;
     let control = Control::default();
     let (file, kept) = (config.gateway.passwords.clone(), passwords.clone());
-    signals::handle(Arc::clone(&control.stop), move || reread(&again, &file, &kept))?;
+    signals::handle(signals, Arc::clone(&control.stop), move || reread(&again, &file, &kept))?;
     if config.cluster.node().is_some() {
         let announce = |live: &LiveVenue| announce(&config, live);
         node::run(&config, &passwords, &control.stop, tell_restart, announce)?;

@@ -5,27 +5,35 @@ use crate::log;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Time within which a second signal does not cut the clean end short: whoever ends a group of
 /// processes often signals twice.
 const REPEATED_WITHIN: Duration = Duration::from_secs(5);
 
+/// Keeps SIGHUP from ending the process. The signal waits for [`handle`].
+pub(super) fn outlive_hangups() -> Result<Signals, CliError> {
+    Signals::new([SIGHUP]).map_err(failed)
+}
+
 /// Handles the signals on a thread of its own. The first SIGTERM or SIGINT sets `stop`; SIGHUP
-/// calls `reread`.
+/// calls `reread` on another thread, because files may take any time.
 pub(super) fn handle(
+    mut signals: Signals,
     stop: Arc<AtomicBool>,
-    mut reread: impl FnMut() + Send + 'static,
+    reread: impl FnMut() + Send + 'static,
 ) -> Result<(), CliError> {
-    let failed = |error| CliError::Failure(format!("cannot handle signals: {error}"));
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
+    [SIGTERM, SIGINT].iter().try_for_each(|&signal| signals.add_signal(signal)).map_err(failed)?;
+    let hangups = aside(reread).map_err(failed)?;
     let mut ends = Ends::default();
     let run = move || {
         for signal in signals.forever() {
             if signal == SIGHUP {
-                reread();
+                let _ = hangups.try_send(());
                 continue;
             }
             let name = low_level::signal_name(signal).unwrap_or("signal");
@@ -48,6 +56,19 @@ pub(super) fn handle(
     };
     let thread = std::thread::Builder::new().name("signals".into()).spawn(run);
     thread.map_err(failed).map(drop)
+}
+
+fn failed(error: io::Error) -> CliError {
+    CliError::Failure(format!("cannot handle signals: {error}"))
+}
+
+/// Starts a thread that rereads once for each request. Requests during a reread become one: a
+/// further one finds no place, and is not needed.
+fn aside(mut reread: impl FnMut() + Send + 'static) -> io::Result<SyncSender<()>> {
+    let (requests, asked) = sync_channel(1);
+    let run = move || asked.iter().for_each(|()| reread());
+    std::thread::Builder::new().name("reread".into()).spawn(run)?;
+    Ok(requests)
 }
 
 /// Signals to end that have come.
@@ -79,6 +100,18 @@ impl Ends {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_during_a_reread_become_one_and_do_not_wait() {
+        let (began, begins) = sync_channel(0);
+        let hangups = aside(move || began.send(()).unwrap()).unwrap();
+        hangups.send(()).unwrap();
+        // Waits until the thread has taken the first request: its reread ends only below.
+        hangups.send(()).unwrap();
+        assert!(hangups.try_send(()).is_err());
+        drop(hangups);
+        assert_eq!(begins.iter().count(), 2);
+    }
 
     #[test]
     fn a_second_signal_ends_at_once_only_after_a_while_and_a_third_always() {

@@ -10,7 +10,7 @@ use tracing::{Event, Level};
 /// Longest text of a message or a field in bytes. Texts may come from clients.
 const TEXT_BYTES_MAX: usize = 1024;
 
-/// Event with its fields.
+/// Event with its fields. No text has a control character: texts may hold a stranger's bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub time: SystemTime,
@@ -60,8 +60,9 @@ impl Visit for Line {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        let end = value.floor_char_boundary(TEXT_BYTES_MAX);
-        self.put(field, value[..end].into());
+        let mut text = printable(value);
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        self.put(field, text.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -74,5 +75,51 @@ impl Visit for Line {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.put(field, value.into());
+    }
+}
+
+/// Escapes the control characters of a text.
+fn printable(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => clean.extend(c.escape_default()),
+            false => clean.push(c),
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tracing::Subscriber;
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+    use tracing_subscriber::registry::Registry;
+
+    /// Layer that keeps the last event.
+    struct Kept(Arc<Mutex<Option<Line>>>);
+
+    impl<S: Subscriber> Layer<S> for Kept {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            *self.0.lock().unwrap() = Some(Line::new(event));
+        }
+    }
+
+    #[test]
+    fn texts_have_strangers_bytes_escaped_and_an_end() {
+        let kept = Arc::new(Mutex::new(None));
+        let registry = Registry::default().with(Kept(Arc::clone(&kept)));
+        let sent = "\u{1b}[2J\nringside: \u{9b}é";
+        let long = "\u{9b}".repeat(1000);
+        tracing::subscriber::with_default(registry, || {
+            tracing::info!(login = sent, node = %sent, user = long, "it's {sent}");
+        });
+        let line = kept.lock().unwrap().take().unwrap();
+        let clean = "\\u{1b}[2J\\nringside: \\u{9b}é";
+        assert_eq!(line.message, format!("it's {clean}"));
+        assert_eq!(line.fields[..2], [("login", clean.into()), ("node", clean.into())]);
+        assert_eq!(line.fields[2].1.as_str().map(str::len), Some(TEXT_BYTES_MAX));
     }
 }

@@ -21,7 +21,7 @@ pub use output::tell;
 
 use crate::config::{ConfigError, LogSection};
 use event::Line;
-use output::{File, Target};
+use output::Target;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -31,7 +31,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
-use writer::{Message, Settings};
+use writer::{Message, NextSettings, Settings};
 
 /// Number of lines that wait for the log thread, at most.
 const QUEUE_LINES: usize = 4096;
@@ -51,6 +51,7 @@ static DROPPED: AtomicU64 = AtomicU64::new(0);
 /// Log of a venue that is running.
 struct Log {
     queue: SyncSender<Message>,
+    next: NextSettings,
     level: reload::Handle<LevelFilter, Registry>,
 }
 
@@ -65,15 +66,17 @@ pub fn to_terminal() {
 pub fn start(section: &LogSection) -> Result<(), ConfigError> {
     let settings = settings(section)?;
     let (queue, lines) = sync_channel(QUEUE_LINES);
+    let next = NextSettings::default();
+    let to_take = next.clone();
     let thread = std::thread::Builder::new().name("log".into());
     thread
-        .spawn(move || writer::run(&lines, settings))
+        .spawn(move || writer::run(&lines, settings, to_take))
         .map_err(|error| ConfigError(format!("cannot start the thread of the log: {error}")))?;
     let (level, handle) = reload::Layer::new(level(section)?);
     let events = Events(Some(queue.clone()));
     let registry = Registry::default().with(level).with(events);
     if tracing::subscriber::set_global_default(registry).is_ok() {
-        let _ = LOG.set(Log { queue, level: handle });
+        let _ = LOG.set(Log { queue, next, level: handle });
     }
     IN_FILE.store(section.is_in_file(), Ordering::Relaxed);
     Ok(())
@@ -83,8 +86,7 @@ pub fn start(section: &LogSection) -> Result<(), ConfigError> {
 pub fn change(section: &LogSection) -> Result<(), ConfigError> {
     let Some(log) = LOG.get() else { return Ok(()) };
     let (settings, level) = (settings(section)?, level(section)?);
-    let busy = |_| ConfigError("the log is too busy to take other settings".into());
-    log.queue.try_send(Message::Settings(settings)).map_err(busy)?;
+    log.next.replace(settings);
     IN_FILE.store(section.is_in_file(), Ordering::Relaxed);
     log.level.modify(|filter| *filter = level).map_err(|error| ConfigError(error.to_string()))
 }
@@ -117,12 +119,12 @@ pub fn stopped(why: &str) {
 
 fn settings(section: &LogSection) -> Result<Settings, ConfigError> {
     let target = match section.is_in_file() {
-        false => Target::StandardError,
+        false => Target::standard_error(),
         true => {
             let failed = |error| {
                 ConfigError(format!("config: log.file: {}: {error}", section.file.display()))
             };
-            Target::File(File::open(&section.file).map_err(failed)?)
+            Target::open(&section.file).map_err(failed)?
         }
     };
     Ok(Settings { format: section.format()?, target })
@@ -142,7 +144,7 @@ impl<S: Subscriber> Layer<S> for Events {
         }
         let line = Line::new(event);
         let Some(queue) = &self.0 else {
-            return tell(format_args!("{}", format::printable(&line.message)));
+            return tell(format_args!("{}", line.message));
         };
         let end = (line.event == STOPPED && line.level == Level::ERROR).then(|| line.clone());
         if queue.try_send(Message::Line(line)).is_err() {
@@ -151,7 +153,7 @@ impl<S: Subscriber> Layer<S> for Events {
         if let Some(line) = end {
             finish();
             if IN_FILE.load(Ordering::Relaxed) {
-                tell(format_args!("{}", format::printable(&line.message)));
+                tell(format_args!("{}", line.message));
             }
         }
     }

@@ -4,6 +4,7 @@ use crate::served::{ORDERS, Place, Venue};
 use ringside_edge::gateway::accounts::set_password;
 use ringside_testing::patience::wait_until;
 use ringside_wire::soupbintcp::{Login, packet, write_packet};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -127,6 +128,32 @@ fn sighup_reads_passwords_and_settings_again_and_ends_nothing() {
     wait_until("the failure is told", || said().contains("[passwords_reread_failed]"));
     assert!(logs_in(&place, "DEMO02", "two"), "the old passwords stay");
     venue.stop();
+}
+
+#[test]
+fn a_password_file_that_nobody_writes_holds_up_no_signal() {
+    let mut place = Place::new();
+    let passwords = place.file("passwords");
+    set_password(&passwords, "DEMO01", "one").unwrap();
+    place.set("GATEWAY__PASSWORDS", passwords.to_str().unwrap());
+    let venue = place.start();
+    std::fs::remove_file(&passwords).unwrap();
+    mkfifoat(CWD, &passwords, Mode::RWXU).unwrap();
+    venue.hang_up();
+    assert!(venue.says("[passwords_reread_failed]"));
+    assert!(logs_in(&place, "DEMO01", "one"), "the old passwords stay");
+    venue.stop();
+}
+
+#[test]
+fn a_venue_does_not_start_with_a_password_file_without_a_user() {
+    let mut place = Place::new();
+    let passwords = place.file("passwords");
+    std::fs::write(&passwords, "# nobody\n").unwrap();
+    place.set("GATEWAY__PASSWORDS", passwords.to_str().unwrap());
+    let (status, said) = Venue::spawn(&place).ends();
+    assert_eq!(status.code(), Some(5), "{said}");
+    assert!(said.contains("no user has a password"), "{said}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use crate::served::{ORDERS, PATIENCE, Place, Venue};
 use ringside_testing::patience::wait_until;
+use rustix::fs::inotify;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -198,6 +199,22 @@ fn a_venue_bears_a_standard_error_that_takes_nothing() {
         let venue = serve(&place, closed, end.open());
         trades_and_ends(&place, venue, &format!("{end:?}"));
     }
+}
+
+#[test]
+fn a_venue_that_starts_bears_a_terminal_that_goes_away() {
+    let place = Place::new();
+    let config = place.file("config.toml");
+    // Long, so that the signal comes while the venue reads the file.
+    std::fs::write(&config, "# A comment.\n".repeat(1 << 20)).unwrap();
+    let opened = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&opened, &config, inotify::WatchFlags::OPEN).unwrap();
+    let mut command = place.command(&["serve", "--config", config.to_str().unwrap()]);
+    let venue = command.stderr(Stdio::null()).spawn().unwrap();
+    rustix::io::read(&opened, &mut [0; 64]).unwrap();
+    kill_process(Pid::from_child(&venue), Signal::HUP).unwrap();
+    wait_until("it listens", || TcpStream::connect(place.at(ORDERS)).is_ok());
+    trades_and_ends(&place, venue, "a terminal that goes away");
 }
 
 /// Returns a pipe that takes no more bytes, and their number.

@@ -8,15 +8,20 @@
 
 use ctutils::CtEq;
 use ringside_model::domain::Name;
+use rustix::fs::OFlags;
 use sha2::Sha256;
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Iterations of the hash.
 pub const ROUNDS: u32 = 1_000;
+
+/// Longest password file in bytes: some 150,000 users.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// All users, each with a password and rules.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +89,12 @@ pub enum AccountsError {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// The file has no user, as while an editor writes it: nobody could log in.
+    #[error("{}: no user has a password", .file.display())]
+    NoUser {
+        /// Path of the file.
+        file: PathBuf,
+    },
     /// No login could name this user or password.
     #[error("{0}")]
     Unusable(&'static str),
@@ -140,9 +151,29 @@ impl Passwords {
 }
 
 fn read(file: &Path) -> Result<HashMap<Name, Credential>, AccountsError> {
-    let text = fs::read_to_string(file)
-        .map_err(|source| AccountsError::File { file: file.to_path_buf(), source })?;
-    parse(file, &text)
+    let text =
+        text_of(file).map_err(|source| AccountsError::File { file: file.to_path_buf(), source })?;
+    let table = parse(file, &text)?;
+    match table.is_empty() {
+        true => Err(AccountsError::NoUser { file: file.to_path_buf() }),
+        false => Ok(table),
+    }
+}
+
+/// Reads the text of a password file. Does not wait, also if the path is a pipe.
+fn text_of(file: &Path) -> io::Result<String> {
+    let mut options = fs::OpenOptions::new();
+    let file = options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(file)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(io::Error::other(format!("longer than {FILE_BYTES_MAX} bytes")));
+    }
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Parses the text of a password file; errors name `file`.
@@ -222,7 +253,7 @@ pub fn set_password(file: &Path, user: &str, password: &str) -> Result<(), Accou
     rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty())
         .map_err(|e| failed(e.into()))?;
     let new = password_line(user, password, salt)?;
-    let text = match fs::read_to_string(file) {
+    let text = match text_of(file) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
         text => text.map_err(failed)?,
     };
@@ -369,6 +400,30 @@ mod tests {
         fs::write(&file, "C nothing").unwrap();
         assert!(passwords.read_again(&file).is_err());
         assert_eq!(accounts.check("C", "three"), Some(new), "the old ones stay");
+    }
+
+    #[test]
+    fn a_file_that_is_no_password_file_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        set_password(&file, "A", "one").unwrap();
+        let passwords = Passwords::read(&file).unwrap();
+        let refused = |expected| {
+            let error = passwords.read_again(&file).unwrap_err().to_string();
+            assert!(error.ends_with(expected), "{error}");
+            assert!(Passwords::read(&file).is_err());
+            assert_eq!(user(&passwords, "A", "one"), "A", "{expected}");
+            fs::remove_file(&file).unwrap();
+        };
+        for text in ["", "# nobody\n\n"] {
+            fs::write(&file, text).unwrap();
+            refused("no user has a password");
+        }
+        fs::File::create(&file).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
+        refused("longer than 16777216 bytes");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RWXU).unwrap();
+        assert!(set_password(&file, "A", "two").is_err());
+        refused("not a regular file");
     }
 
     #[test]
