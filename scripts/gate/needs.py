@@ -13,6 +13,7 @@ NEEDS = [
     ("etcd", "etcd-server", "the record of a cluster in etcd"),
     ("nft", "nftables", "cut lines between nodes"),
     ("ip", "iproute2", "networks of nodes"),
+    ("faketime", "faketime", "steps of the clock of a running venue"),
     ("valgrind", "valgrind", "instruction counts of the hot paths"),
     ("systemd-analyze", "systemd", "the unit for systemd"),
     ("ensurepip", "python3-venv", "checks with packages from PyPI"),

@@ -214,6 +214,7 @@ impl From<ReplayError> for CliError {
 
 /// Runs the program; returns its exit code.
 pub fn main() -> ExitCode {
+    signals::outlive_limits_of_files();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(asked) => return usage(&asked),

@@ -27,6 +27,9 @@ pub(super) struct ServeArgs {
     /// Append the log to this file instead of writing it to standard error [log.file].
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Take the clock of this machine as it is, however far it is from the last command.
+    #[arg(long)]
+    accept_clock: bool,
 }
 
 /// Runs a venue with a config. `load` reads the config again. `signals` are the hangups so far.
@@ -51,6 +54,7 @@ pub(super) fn run(
     if let Some(file) = &args.log {
         config.log.file.clone_from(file);
     }
+    config.clock.is_accepted = args.accept_clock;
     if config.journal.dir.as_os_str().is_empty() {
         let what = "a venue needs a journal: give --journal DIR or set journal.dir in the config";
         return Err(CliError::Config(what.into()));
@@ -146,6 +150,7 @@ impl From<ServeError> for CliError {
             ServeError::Node(NodeError::Standby(StandbyError::Journal(error))) => error.into(),
             ServeError::Node(NodeError::Standby(StandbyError::Replay(error))) => error.into(),
             ServeError::Accounts(error) => CliError::Config(error.to_string()),
+            ServeError::Clock(fault) => CliError::Check(fault),
             ServeError::Node(_)
             | ServeError::Cluster(_)
             | ServeError::Gateway(_)

@@ -2,7 +2,8 @@
 
 use super::CliError;
 use crate::log;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 use std::io;
@@ -14,6 +15,13 @@ use std::time::{Duration, Instant};
 /// Time within which a second signal does not cut the clean end short: whoever ends a group of
 /// processes often signals twice.
 const REPEATED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Keeps SIGXFSZ from ending the process: a write beyond the largest size that a file may have then
+/// fails like a write to a full disk.
+pub(super) fn outlive_limits_of_files() {
+    // Without this handler a limit ends the process, as it ends most others.
+    let _ = flag::register(SIGXFSZ, Arc::default());
+}
 
 /// Keeps SIGHUP from ending the process. The signal waits for [`handle`].
 pub(super) fn outlive_hangups() -> Result<Signals, CliError> {

@@ -1,12 +1,14 @@
 //! The configuration: defaults, then a file, then `RINGSIDE__SECTION__KEY` in the environment, then
 //! flags. Every limit of the venue is named here and checked against the others at the start.
 
+mod clock;
 mod cluster;
 mod log;
 mod network;
 mod partition;
 mod schedule;
 
+pub use clock::ClockSection;
 pub use cluster::ClusterSection;
 pub use log::LogSection;
 pub use network::{FeedSection, GatewaySection, SessionSection, SymbolSection};
@@ -49,6 +51,8 @@ pub struct Config {
     pub feed: FeedSection,
     /// Cluster that this node belongs to: other machines with the same journal.
     pub cluster: ClusterSection,
+    /// Official time of a network venue.
+    pub clock: ClockSection,
     /// Log of a network venue.
     pub log: LogSection,
     /// Section `[partition]`: the part of the venue's symbols that is traded here.
@@ -221,6 +225,7 @@ impl Config {
             return fail("journal.segments_ready", "must be 1 to 1024".into());
         }
         self.durability()?;
+        self.clock.check()?;
         let seconds = self.snapshots.max_restart_seconds;
         if !(seconds == 0.0 || (0.1..=86_400.0).contains(&seconds)) {
             return fail(

@@ -207,7 +207,8 @@ mod tests {
             let listen = ([127, 0, 0, 1], 0).into();
             let (session, limits) = ("S".into(), Limits::default());
             let session_limits = RiskLimits::default();
-            let options = Options { listen, admin: None, session, limits, session_limits };
+            let clock = ringside_core::clock::OfficialClock::of_machine();
+            let options = Options { listen, admin: None, session, limits, session_limits, clock };
             let accounts = Accounts::with_one_password(["U"], "P").unwrap();
             let mut directory = Directory::new();
             let symbol = DefineSymbol::new(name("A"), Tick::parse("1").unwrap());

@@ -9,6 +9,7 @@
 //! a session that reconnects, a listener that has lost messages and a restarted venue all read the
 //! same bytes.
 
+mod clock;
 mod desk;
 mod feed;
 pub mod moves;
@@ -19,15 +20,17 @@ mod source;
 mod standby_feed;
 
 use crate::config::{Config, ConfigError};
+use clock::ClockWatch;
 use desk::DeskPort;
 use past::Past;
 use ringside_cluster::node::NodeError;
+use ringside_core::clock::{Clock, OfficialClock, SystemClock};
 use ringside_core::pipeline::plan::allowed_cores;
-use ringside_core::pipeline::{Clock, Control, Layout, Progress, StageName, SystemClock, Task};
+use ringside_core::pipeline::{self, Control, Layout, Progress, StageName, Task};
 use ringside_core::recovery::replay::ReplayError;
 use ringside_core::recovery::snapshotter::SnapshotThread;
 use ringside_core::streams::{Projections, SessionStates, Store, StoreError, StreamId};
-use ringside_core::venue::{Restart, Venue};
+use ringside_core::venue::{Closed, Restart, Venue};
 use ringside_edge::clock::TimerClock;
 use ringside_edge::feed::sender::FeedSender;
 use ringside_edge::feed::service::Service;
@@ -59,7 +62,9 @@ pub struct LiveVenue {
     source: NetworkSource,
     states: SessionStates,
     timers: TimerTable,
-    clock: TimerClock,
+    timer_clock: TimerClock,
+    clock: OfficialClock,
+    clock_watch: ClockWatch,
     desk: DeskPort,
     layout: Layout,
     _snapshots: Option<SnapshotThread>,
@@ -81,6 +86,9 @@ pub enum ServeError {
     /// Fault in the configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The wall clock of the machine does not fit the journal.
+    #[error("{0}")]
+    Clock(String),
     /// Failure of the journal during recovery.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -116,6 +124,7 @@ impl LiveVenue {
     /// Recovers the journal of the config, or creates it, and binds every socket.
     pub fn open(config: &Config, passwords: &Passwords) -> Result<LiveVenue, ServeError> {
         let standby = past::recover(config)?;
+        check_clock(config, standby.place().time)?;
         let snapshots = past::take_snapshots(config, &standby)?;
         let epoch = standby.place().epoch + 1;
         let (venue, past) = standby.lead(epoch)?;
@@ -134,11 +143,12 @@ impl LiveVenue {
         first: Option<u64>,
     ) -> Result<LiveVenue, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
+        let clock = OfficialClock::of_machine();
         let Past { projections, mut directory, mut away, .. } = past;
         let states = projections.states().clone();
         states.begin();
         let Setup { commands, day_began, schedule, mut notes } =
-            Setup::new(config, projections.encoder.day(), now(), &mut directory)?;
+            Setup::new(config, projections.encoder.day(), clock.read(), &mut directory)?;
         let session = session_name(day_began);
         for (command, _) in &commands {
             if let Action::Operator(OperatorCommand::MoveSymbol(asked)) = command.action {
@@ -147,8 +157,8 @@ impl LiveVenue {
         }
         let timers = timers_of(&venue, away.keys().copied());
         let schedule = Schedule::new(config.schedule_parts()?, schedule, timers.clone());
-        notes.extend(schedule.notes(now(), &directory));
-        let clock = TimerClock::new(timers.clone(), schedule, venue.time());
+        notes.extend(schedule.notes(clock.read(), &directory));
+        let timer_clock = TimerClock::new(timers.clone(), schedule, venue.time());
         let here = directory.names().symbols();
         let here = here.map(|(id, symbol)| (symbol.name.to_string(), away.get(&id).copied()));
         let here: BTreeMap<_, _> = here.collect();
@@ -156,7 +166,7 @@ impl LiveVenue {
         let (producer, queue): (_, Consumer) = queue::bounded(config.gateway.queue_slots);
         let reader = projections.encoder.sink().reader();
         let gateway = Gateway::open(
-            gateway_options(config, &session),
+            gateway_options(config, &session, &clock),
             accounts(config, passwords.clone()),
             directory,
             reader.clone(),
@@ -184,6 +194,8 @@ impl LiveVenue {
             source,
             states,
             timers,
+            timer_clock,
+            clock_watch: ClockWatch::new(clock.clone(), &config.clock),
             clock,
             desk,
             layout,
@@ -220,7 +232,9 @@ impl LiveVenue {
             source,
             states,
             timers,
-            mut clock,
+            mut timer_clock,
+            clock,
+            mut clock_watch,
             mut desk,
             layout,
             ..
@@ -230,6 +244,7 @@ impl LiveVenue {
         let stopping = || control.stop.load(Ordering::Relaxed);
         let mut day_ended = false;
         let began = Instant::now();
+        let official = clock.clone();
         let of_gateway: Task<'_> = Box::new(|| {
             if states.day_ended() && !std::mem::replace(&mut day_ended, true) {
                 gateway.end_session();
@@ -239,10 +254,12 @@ impl LiveVenue {
             if is_low != std::mem::replace(&mut was_low, is_low) {
                 note_space(is_low);
             }
+            clock_watch.step(Instant::now());
             if stopping() {
                 Progress::Ended
             } else {
-                let done = gateway.step(monotonic_ns(began)) + clock.step(&mut gateway, now());
+                let timed = timer_clock.step(&mut gateway, official.read());
+                let done = gateway.step(monotonic_ns(began)) + timed;
                 Progress::Did(done + desk.step(&mut gateway))
             }
         });
@@ -254,9 +271,11 @@ impl LiveVenue {
         });
         let beside = vec![(StageName::Gateway, of_gateway), (StageName::Feed, of_feed)];
         let told = TimerWatch::new(projections, timers);
-        let Some(closed) = venue.run(&layout, source, told, control, None, beside)? else {
+        let parts = venue.parts(source, told, clock);
+        let Some(drained) = pipeline::run(&layout, parts, control, None, beside) else {
             return Ok(None);
         };
+        let closed = Closed::close(drained)?;
         let deadline = Instant::now() + GOODBYE;
         while Instant::now() < deadline && sender.step(Instant::now()) > 0 {}
         gateway.finish(GOODBYE);
@@ -284,9 +303,10 @@ fn monotonic_ns(began: Instant) -> u64 {
     began.elapsed().as_nanos() as u64
 }
 
-/// Returns the time of this machine's clock.
-fn now() -> Nanos {
-    SystemClock.now()
+/// Checks that the wall clock fits a journal whose last command has this official time.
+fn check_clock(config: &Config, last: Nanos) -> Result<(), ServeError> {
+    let fault = config.clock.fault_at_start(SystemClock.now(), last);
+    fault.map_or(Ok(()), |fault| Err(ServeError::Clock(fault)))
 }
 
 /// Returns the timers of a recovered venue; `away` are the symbols that are not traded here.
@@ -332,7 +352,7 @@ fn accounts(config: &Config, passwords: Passwords) -> Accounts {
     accounts
 }
 
-fn gateway_options(config: &Config, session: &str) -> GatewayOptions {
+fn gateway_options(config: &Config, session: &str, clock: &OfficialClock) -> GatewayOptions {
     let gateway = &config.gateway;
     GatewayOptions {
         listen: gateway.listen,
@@ -356,5 +376,6 @@ fn gateway_options(config: &Config, session: &str) -> GatewayOptions {
             slices_max: gateway.slices_max,
             ..RiskLimits::default()
         },
+        clock: clock.clone(),
     }
 }

@@ -3,8 +3,9 @@
 
 use super::past::Past;
 use super::setup::session_name;
-use super::{ServeError, at, feed, now};
+use super::{ServeError, at, feed};
 use crate::config::Config;
+use ringside_core::clock::{Clock, SystemClock};
 use ringside_core::streams::{Committed, MarketEnd, StreamReader};
 use ringside_core::venue::Standby;
 use ringside_edge::feed::sender::FeedSender;
@@ -87,7 +88,8 @@ impl<'a> StandbyFeed<'a> {
             return self.stands.1.elapsed() >= JUST_NOW && standby.unapplied() == 0;
         }
         self.stands = (place.position, Instant::now());
-        Duration::from_nanos(now().0.saturating_sub(standby.applied_time().0)) < JUST_NOW
+        Duration::from_nanos(SystemClock.now().0.saturating_sub(standby.applied_time().0))
+            < JUST_NOW
     }
 
     fn open(&self, end: MarketEnd, first: u64) -> Result<FeedThread, ServeError> {

@@ -5,6 +5,7 @@ mod cases;
 mod cli;
 mod client;
 mod client_fields;
+mod clock;
 mod cluster;
 mod corpus;
 mod descriptors;

@@ -121,6 +121,19 @@ impl Folder {
 }
 
 #[test]
+fn a_limit_of_the_size_of_files_is_an_error_as_a_full_disk_is() {
+    let folder = Folder::new();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\" >reports"]);
+    command.args([env!("CARGO_BIN_EXE_ringside"), "journal", "dump", "--journal", "JOURNAL"]);
+    let output = command.current_dir(folder.path()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("File too large"), "{told}");
+    assert!(folder.path().join("reports").metadata().unwrap().len() <= 1024);
+}
+
+#[test]
 fn the_table_has_every_command() {
     let help = Folder::new().run("--help", None, None);
     let help = String::from_utf8(help.stdout).unwrap();

@@ -77,6 +77,11 @@ impl Place {
         self.settings.insert(format!("RINGSIDE__{key}"), value.into());
     }
 
+    /// Sets a variable in the environment of the program.
+    pub fn set_in_environment(&mut self, name: &str, value: &str) {
+        self.settings.insert(name.into(), value.into());
+    }
+
     /// Returns the folder of the journal.
     pub fn journal(&self) -> PathBuf {
         self.dir.path().join("journal")
@@ -167,7 +172,12 @@ pub struct Venue {
 impl Venue {
     /// Starts a venue.
     pub fn spawn(place: &Place) -> Venue {
-        let mut command = place.command(&["serve"]);
+        Venue::spawn_with(place, &["serve"])
+    }
+
+    /// Starts a venue with these words.
+    pub fn spawn_with(place: &Place, words: &[&str]) -> Venue {
+        let mut command = place.command(words);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let said = Arc::<Mutex<String>>::default();

@@ -41,10 +41,11 @@ mod trace;
 
 pub use plan::{StageName, ThreadPlan};
 pub use runner::{Idle, Task};
-pub use sequencer::{Clock, CommandSource, Control, Polled, SystemClock};
+pub use sequencer::{CommandSource, Control, Polled};
 pub use stage::{Fatal, Progress, let_end_by};
 pub use trace::{Point, Trace};
 
+use crate::clock::Clock;
 use crate::commit_point::CommitPoint;
 use crate::merge::{ReportMerge, Subscriber};
 use crate::shard::MatchingShard;

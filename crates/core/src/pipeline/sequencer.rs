@@ -3,6 +3,7 @@
 
 use super::stage::Progress;
 use super::trace::{Point, Trace};
+use crate::clock::Clock;
 use ringside_model::command::{Action, ClientFields, Command, OperatorCommand, SetDurability};
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
@@ -12,7 +13,6 @@ use ringside_planted::{Bug, planted};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Source of commands: a gateway, a file, a load generator.
 pub trait CommandSource {
@@ -42,23 +42,6 @@ pub enum Polled {
     Idle,
     /// End of the source: no command will come.
     Ended,
-}
-
-/// Source of official times.
-pub trait Clock {
-    /// Returns nanoseconds since the Unix epoch.
-    fn now(&mut self) -> Nanos;
-}
-
-/// System clock of the machine.
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[inline]
-    fn now(&mut self) -> Nanos {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Nanos(since.as_nanos() as u64)
-    }
 }
 
 /// Destination of finished frames: the input ring.

@@ -10,11 +10,11 @@ mod uncommitted;
 
 pub use standby::{Recover, Restart, Standby, StandbyError};
 
+use crate::clock::{Clock, SystemClock};
 use crate::commit_point::CommitPoint;
 use crate::merge::{ReportMerge, Subscriber, probe};
 use crate::pipeline::{
-    self, Clock, CommandSource, Control, Drained, Layout, Parts, Polled, StageName, SystemClock,
-    Task, Trace,
+    self, CommandSource, Control, Drained, Layout, Parts, Polled, StageName, Task, Trace,
 };
 use crate::recovery::replay::{ReplayError, Shape, state_hash};
 use crate::recovery::snapshotter::{Policy, Sizes, SnapshotThread, SyncStreams};

@@ -4,8 +4,8 @@
 use super::Venue;
 use super::applier::Applier;
 use super::uncommitted::Uncommitted;
+use crate::clock::{Clock, SystemClock};
 use crate::merge::Subscriber;
-use crate::pipeline::{Clock, SystemClock};
 use crate::recovery::replay::{Replay, ReplayError, Shape};
 use crate::recovery::restart::{Checkpoint, Start};
 use crate::recovery::snapshotter::{Policy, Sizes, SnapshotThread, Snapshotter, SyncStreams};

@@ -11,7 +11,7 @@ use crate::gateway::listener::{bind, prepare};
 use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -166,10 +166,14 @@ impl Operator {
             if intake.room() < Intake::LINE_COMMANDS_MAX {
                 return lines;
             }
-            if let Err((message, column)) = run(&self.received[..end], intake) {
-                let answer = format!("{{\"error\":{},\"column\":{column}}}\n", json!(message));
-                self.out.extend_from_slice(answer.as_bytes());
-            }
+            let answer = match run(&self.received[..end], intake) {
+                Ok(None) => String::new(),
+                Ok(Some(answer)) => format!("{answer}\n"),
+                Err((message, column)) => {
+                    format!("{{\"error\":{},\"column\":{column}}}\n", json!(message))
+                }
+            };
+            self.out.extend_from_slice(answer.as_bytes());
             self.received.drain(..(end + 1).min(self.received.len()));
         }
         LINES_PER_STEP
@@ -225,8 +229,9 @@ impl Operator {
 /// Operations that a session must request itself: it counts its own ids, and gets the answer.
 const OF_SESSIONS: [&str; 6] = ["enter", "reduce", "replace", "modify", "cancel", "account_query"];
 
-/// Runs a line; an error is the description of the fault, and its column.
-fn run(line: &[u8], intake: &mut Intake) -> Result<(), (String, usize)> {
+/// Runs a line; returns the answer to a request that is no command. An error is the description of
+/// the fault, and its column.
+fn run(line: &[u8], intake: &mut Intake) -> Result<Option<Value>, (String, usize)> {
     #[derive(Deserialize)]
     struct Operation<'a> {
         #[serde(borrow)]
@@ -235,7 +240,7 @@ fn run(line: &[u8], intake: &mut Intake) -> Result<(), (String, usize)> {
     }
     let content = line.trim_ascii();
     match content.first() {
-        None | Some(b'#') => return Ok(()),
+        None | Some(b'#') => return Ok(None),
         Some(b'{') => {}
         Some(_) => return Err(("the line is no JSON object".into(), 1)),
     }
@@ -247,6 +252,12 @@ fn run(line: &[u8], intake: &mut Intake) -> Result<(), (String, usize)> {
         let what = text.split(" at line ").next().unwrap_or_default();
         (what.to_string(), e.column().max(1))
     })?;
+    if op == "take_clock_step" {
+        return match intake.take_clock_step() {
+            0 => Err(("the clock of the machine makes no step that could be taken".into(), 1)),
+            ns => Ok(Some(json!({"clock_step_ms": ns / 1_000_000}))),
+        };
+    }
     if OF_SESSIONS.contains(&&*op) {
         return Err((format!("`{op}` is for the session itself"), 1));
     }
@@ -256,5 +267,6 @@ fn run(line: &[u8], intake: &mut Intake) -> Result<(), (String, usize)> {
     if op == "session" && !intake.has_room_for_session() {
         return Err(("the venue has no place for another session".into(), 1));
     }
-    intake.line(line).map_err(|e| (e.message, e.column))
+    intake.line(line).map_err(|e| (e.message, e.column))?;
+    Ok(None)
 }

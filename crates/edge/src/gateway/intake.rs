@@ -8,7 +8,7 @@ use crate::gateway::order_entry::{self, Ignored, Requester};
 use crate::gateway::queue::{Inbound, Producer};
 use crate::gateway::rate::Rate;
 use crate::gateway::risk::{RequestTime, RiskDesk, RiskRequest};
-use ringside_core::pipeline::{Clock, SystemClock};
+use ringside_core::clock::OfficialClock;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::used_ids::counted_id;
 use ringside_core::streams::SessionStates;
@@ -38,6 +38,7 @@ pub(crate) struct Intake {
     kept: usize,
     states: SessionStates,
     admission: Admission,
+    clock: OfficialClock,
     sessions: Vec<IntakeSession>,
     /// Commands of a line; kept for the capacity of the vector.
     commands: Vec<Command>,
@@ -63,10 +64,18 @@ impl Intake {
         states: SessionStates,
         desk: RiskDesk,
         queue: Producer,
+        clock: OfficialClock,
     ) -> Self {
         let kept = KEPT_MAX.min(queue.buffer().capacity() / 8);
         let admission = Admission::with_limits(desk);
-        Intake { directory, queue, kept, states, admission, sessions: vec![], commands: vec![] }
+        let (sessions, commands) = (vec![], vec![]);
+        Intake { directory, queue, kept, states, admission, clock, sessions, commands }
+    }
+
+    /// Lets the official clock take the step of the machine's wall clock. Returns the length of the
+    /// step in ns; 0 if the clocks are not apart.
+    pub(crate) fn take_clock_step(&self) -> i64 {
+        self.clock.want_step()
     }
 
     /// Returns the directory: the names and rules of the venue, as its commands have set them.
@@ -109,7 +118,7 @@ impl Intake {
         let request = Request::parse(message)?;
         let LoggedInSession { session, firm, .. } = *member;
         let last_id = self.last_id(session);
-        let now = time_for(&request);
+        let now = if names_time(&request) { self.clock.read() } else { Nanos(0) };
         let requester = Requester { session, firm, last_id, symbols: rules.symbols.as_ref(), now };
         let mut inbound = match order_entry::translate(&request, &requester, &self.directory) {
             Ok(inbound) => inbound,
@@ -219,12 +228,11 @@ impl Intake {
     }
 }
 
-/// Returns the time of this machine if the request names a time of day, and 0 otherwise.
-fn time_for(request: &Request<'_>) -> Nanos {
-    let names_time = match request {
+/// Returns true if the request names a time of day.
+fn names_time(request: &Request<'_>) -> bool {
+    match request {
         Request::Enter(m, _) => m.time_in_force == b'6',
         Request::Replace(m, _) => m.time_in_force == b'6',
         _ => false,
-    };
-    if names_time { SystemClock.now() } else { Nanos(0) }
+    }
 }

@@ -15,7 +15,7 @@
 //! network has such limits for every session; a `risk` command can only lower them.
 
 use crate::gateway::rate::Rate;
-use ringside_core::pipeline::{Clock, SystemClock};
+use ringside_core::clock::OfficialClock;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::{Basis, ExposureView, Notional, Tally, Traits};
 use ringside_core::registry::rules::RiskRules;
@@ -39,6 +39,7 @@ pub struct RiskDesk {
     special: HashMap<(SessionId, OrderId), (Traits, Quantity)>,
     /// Limits of the counts of every session.
     of_session: RiskLimits,
+    clock: OfficialClock,
 }
 
 /// Time of a request, by the clocks of its limits.
@@ -46,7 +47,7 @@ pub struct RiskDesk {
 pub struct RequestTime {
     /// Time by the clock of the rates, in ns; `None` if no rate counts.
     pub rates_ns: Option<u64>,
-    /// Official time that the request gives; `None` for that of the system.
+    /// Official time that the request gives; `None` for that of the desk's clock.
     pub official: Option<Nanos>,
 }
 
@@ -91,8 +92,13 @@ impl RiskDesk {
     pub fn new(exposures: ExposureView) -> Self {
         let (under_way, reserved) = (VecDeque::new(), Default::default());
         let (rates, special) = (HashMap::new(), HashMap::new());
-        let of_session = RiskLimits::default();
-        RiskDesk { exposures, rates, under_way, reserved, special, of_session }
+        let (of_session, clock) = (RiskLimits::default(), OfficialClock::of_machine());
+        RiskDesk { exposures, rates, under_way, reserved, special, of_session, clock }
+    }
+
+    /// Sets the clock of requests that give no time.
+    pub(super) fn with_clock(self, clock: OfficialClock) -> Self {
+        RiskDesk { clock, ..self }
     }
 
     /// Sets limits on the live orders of every session, which a `risk` command can only lower: open
@@ -301,7 +307,7 @@ impl RiskDesk {
     #[inline]
     fn full(&self, asked: &RiskRequest, limits: &[Limited], time: RequestTime) -> Option<Reason> {
         self.count_above(asked, limits)?;
-        let official = time.official.unwrap_or_else(|| SystemClock.now());
+        let official = time.official.unwrap_or_else(|| self.clock.read());
         self.exposures.expire(official.max(self.exposures.time()));
         self.count_above(asked, limits)
     }

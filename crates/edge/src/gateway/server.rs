@@ -83,8 +83,9 @@ impl Gateway {
         exposures: ExposureView,
         queue: Producer,
     ) -> Result<Gateway, ServerError> {
-        let Options { listen, admin, ref session, limits, session_limits } = options;
+        let Options { listen, admin, ref session, limits, session_limits, ref clock } = options;
         let desk = RiskDesk::new(exposures).with_session_limits(session_limits);
+        let (desk, clock) = (desk.with_clock(clock.clone()), clock.clone());
         if !(1..=10).contains(&session.len()) || !session.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(ServerError::SessionName(options.session));
         }
@@ -105,7 +106,7 @@ impl Gateway {
             options,
             addresses,
             accounts,
-            intake: Intake::new(directory, states, desk, queue),
+            intake: Intake::new(directory, states, desk, queue, clock),
             published: 0,
             reader,
             poll,

@@ -8,8 +8,9 @@ use ringside_cluster::membership::{Address, Incarnation, Voters};
 use ringside_cluster::node::{Following, FollowingEnd, Node, NodeError, Term};
 use ringside_cluster::replication::wire::HelloAnswer;
 use ringside_cluster::replication::{FrameSender, ReplicationTerms};
+use ringside_core::clock::Clock;
 use ringside_core::pipeline::{
-    self, Clock, CommandSource, Control, Fatal, Layout, Left, Polled, Progress, StageName, Task,
+    self, CommandSource, Control, Fatal, Layout, Left, Polled, Progress, StageName, Task,
     WiredStages,
 };
 use ringside_core::recovery::replay::{ReplayError, Shape};

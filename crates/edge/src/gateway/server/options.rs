@@ -1,5 +1,6 @@
 //! Options of the gateway, its counters, addresses and errors.
 
+use ringside_core::clock::OfficialClock;
 use ringside_model::command::RiskLimits;
 use std::io;
 use std::net::SocketAddr;
@@ -19,6 +20,8 @@ pub struct Options {
     /// Limits on the live orders of every session, which a `risk` command can only lower: open
     /// orders, stops, pegs, minimums, slices. The other limits are not looked at.
     pub session_limits: RiskLimits,
+    /// Official clock of the venue.
+    pub clock: OfficialClock,
 }
 
 /// Limits for the clients of the gateway.

@@ -1,6 +1,7 @@
 //! Venue around the gateway: the test answers the commands and sets the time.
 
 use crate::gateway::client::Client;
+use ringside_core::clock::OfficialClock;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::ExposureCounter;
 use ringside_core::streams::{SessionStates, Store, StreamId, StreamSink};
@@ -82,6 +83,7 @@ impl Venue {
             session: SESSION.to_string(),
             limits,
             session_limits,
+            clock: OfficialClock::of_machine(),
         };
         let (store, reader) = Store::in_memory();
         let (producer, queue) = queue::bounded(queue);
