@@ -6,6 +6,16 @@
 //! its table does not compile.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+// Bytes of a peer never cause a panic.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 #![warn(unreachable_pub)]
 
 pub mod client;

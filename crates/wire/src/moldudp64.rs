@@ -75,10 +75,10 @@ impl<'a> Datagram<'a> {
             HEARTBEAT | END_OF_SESSION => 0,
             count => count,
         };
-        let (mut rest, mut seen) = (blocks, 0);
+        let (mut rest, mut seen) = (blocks, 0_u64);
         while !rest.is_empty() {
             let (_, behind) = split_block(rest).ok_or(wrong_length(bytes))?;
-            (rest, seen) = (behind, seen + 1);
+            (rest, seen) = (behind, seen.saturating_add(1));
         }
         if seen != u64::from(count) {
             return Err(wrong_length(bytes));
@@ -95,7 +95,8 @@ impl<'a> Datagram<'a> {
         std::iter::from_fn(move || {
             let (message, behind) = split_block(rest)?;
             let numbered = (number, message);
-            (number, rest) = (number + 1, behind);
+            // Exact: `parse` has found that the number after the last message is one.
+            (number, rest) = (number.saturating_add(1), behind);
             Some(numbered)
         })
     }

@@ -45,6 +45,11 @@ pub trait Layout: Message {
 ///
 /// If `out` has no room for the message, or `tags` has any and the message never has an appendage.
 #[inline]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "`out` is the caller's, and whatever has been written lies in `out`"
+)]
 pub fn write<M: Layout>(message: &M, tags: Tags<'_>, out: &mut [u8]) -> usize {
     let (layout, tags) = (message.as_bytes(), tags.bytes());
     let (head, rest) = out.split_at_mut(layout.len());

@@ -11,6 +11,7 @@
 //! login answer.
 
 use super::{Malformed, decimal, padded, unpadded};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 /// Packet types, each with the side that sends it.
 pub mod packet {
@@ -63,15 +64,14 @@ pub fn split_packet(
 ) -> Result<Option<(Packet<'_>, usize)>, Malformed> {
     let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return Ok(None) };
     let length = usize::from(u16::from_be_bytes(*length));
-    if length == 0 {
-        return Err(Malformed::Empty);
-    }
-    if 2 + length > bytes_max {
+    let bytes = length.saturating_add(2);
+    if bytes > bytes_max {
         let message_type = rest.first().copied().unwrap_or(b'?');
-        return Err(Malformed::Length { message_type, bytes: 2 + length });
+        return Err(Malformed::Length { message_type, bytes });
     }
     let Some(packet) = rest.get(..length) else { return Ok(None) };
-    Ok(Some((Packet { packet_type: packet[0], payload: &packet[1..] }, 2 + length)))
+    let [packet_type, payload @ ..] = packet else { return Err(Malformed::Empty) };
+    Ok(Some((Packet { packet_type: *packet_type, payload }, bytes)))
 }
 
 /// Bytes before the payload of a packet. Without a payload they are the whole packet.
@@ -80,8 +80,10 @@ pub fn split_packet(
 ///
 /// If the payload has more than 65,534 bytes.
 #[inline]
+#[expect(clippy::expect_used, reason = "payloads are messages of this side, which are short")]
 pub fn prefix(packet_type: u8, payload_bytes: usize) -> [u8; PREFIX_BYTES] {
-    let length = u16::try_from(payload_bytes + 1).expect("a payload has at most 65,534 bytes");
+    let length = u16::try_from(payload_bytes.saturating_add(1));
+    let length = length.expect("a payload has at most 65,534 bytes");
     let [high, low] = length.to_be_bytes();
     [high, low, packet_type]
 }
@@ -112,34 +114,48 @@ pub struct Login {
     pub heartbeat_timeout_ms: Option<u32>,
 }
 
-impl Login {
-    const BYTES: usize = 46;
-    const BYTES_4_10: usize = 51;
+/// Fields of a login request; those of SoupBinTCP 4.10 are followed by the timeout, 5 bytes.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct LoginFields {
+    user: [u8; 6],
+    password: [u8; 10],
+    session: [u8; 10],
+    number: [u8; 20],
+}
 
+/// Fields of the answer that accepts a login.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct LoginAcceptedFields {
+    session: [u8; 10],
+    number: [u8; 20],
+}
+
+impl Login {
     /// Parses the payload of a login request. Spaces may pad texts and numbers on either side.
     pub fn parse(payload: &[u8]) -> Result<Login, Malformed> {
-        let unreadable = Malformed::Field(packet::LOGIN_REQUEST);
-        let text =
-            |from: usize, to: usize| unpadded(&payload[from..to]).map(str::trim).ok_or(unreadable);
-        let heartbeat_timeout_ms = match payload.len() {
-            Self::BYTES => None,
-            Self::BYTES_4_10 => {
-                let ms = text(46, 51)?;
-                let ms = decimal(ms).and_then(|ms| u32::try_from(ms).ok());
+        let (message_type, bytes) = (packet::LOGIN_REQUEST, payload.len());
+        let length = Malformed::Length { message_type, bytes };
+        let unreadable = Malformed::Field(message_type);
+        let text = |field| unpadded(field).map(str::trim).ok_or(unreadable);
+        let (fields, timeout) = LoginFields::ref_from_prefix(payload).map_err(|_| length)?;
+        let heartbeat_timeout_ms = match timeout {
+            [] => None,
+            [_, _, _, _, _] => {
+                let ms = decimal(text(timeout)?).and_then(|ms| u32::try_from(ms).ok());
                 Some(ms.ok_or(unreadable)?)
             }
-            bytes => {
-                return Err(Malformed::Length { message_type: packet::LOGIN_REQUEST, bytes });
-            }
+            _ => return Err(length),
         };
-        let number = match text(26, 46)? {
+        let number = match text(&fields.number)? {
             "" => 0,
             digits => decimal(digits).ok_or(unreadable)?,
         };
         Ok(Login {
-            user: text(0, 6)?.to_ascii_uppercase(),
-            password: text(6, 16)?.to_string(),
-            session: text(16, 26)?.to_string(),
+            user: text(&fields.user)?.to_ascii_uppercase(),
+            password: text(&fields.password)?.to_string(),
+            session: text(&fields.session)?.to_string(),
             number,
             heartbeat_timeout_ms,
         })
@@ -147,7 +163,7 @@ impl Login {
 
     /// Payload of the request; `None` if a field is too long or not printable ASCII.
     pub fn payload(&self) -> Option<Vec<u8>> {
-        let mut payload = Vec::with_capacity(Self::BYTES_4_10);
+        let mut payload = vec![];
         payload.extend_from_slice(&padded::<6>(&self.user)?);
         payload.extend_from_slice(&padded::<10>(&self.password)?);
         payload.extend_from_slice(&padded::<10>(&format!("{:>10}", self.session))?);
@@ -169,18 +185,15 @@ pub struct LoginAccepted {
 }
 
 impl LoginAccepted {
-    const BYTES: usize = 30;
-
     /// Parses the payload. Spaces may pad session and number on either side.
     pub fn parse(payload: &[u8]) -> Result<LoginAccepted, Malformed> {
-        let unreadable = Malformed::Field(packet::LOGIN_ACCEPTED);
-        if payload.len() != Self::BYTES {
-            let bytes = payload.len();
-            return Err(Malformed::Length { message_type: packet::LOGIN_ACCEPTED, bytes });
-        }
+        let (message_type, bytes) = (packet::LOGIN_ACCEPTED, payload.len());
+        let length = Malformed::Length { message_type, bytes };
+        let unreadable = Malformed::Field(message_type);
         let text = |field| unpadded(field).map(str::trim).ok_or(unreadable);
-        let number = decimal(text(&payload[10..])?).ok_or(unreadable)?;
-        Ok(LoginAccepted { session: text(&payload[..10])?.to_string(), number })
+        let fields = LoginAcceptedFields::ref_from_bytes(payload).map_err(|_| length)?;
+        let number = decimal(text(&fields.number)?).ok_or(unreadable)?;
+        Ok(LoginAccepted { session: text(&fields.session)?.to_string(), number })
     }
 
     /// Payload of the answer, with right-justified fields.
@@ -190,7 +203,8 @@ impl LoginAccepted {
     /// If the session is too long.
     pub fn payload(&self) -> Vec<u8> {
         let payload = format!("{:>10}{:>20}", self.session, self.number).into_bytes();
-        assert!(payload.len() == Self::BYTES, "a session has at most 10 bytes");
+        let bytes = size_of::<LoginAcceptedFields>();
+        assert!(payload.len() == bytes, "a session has at most 10 bytes");
         payload
     }
 }

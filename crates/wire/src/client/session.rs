@@ -12,13 +12,13 @@ const RETRY: Duration = Duration::from_millis(10);
 
 /// Client session on one venue, which may be reachable at several addresses.
 pub struct Session {
+    /// Address of the connection, or of the next attempt; then those to try after it.
     addresses: Vec<SocketAddr>,
-    /// Index of the address of the connection, or of the next attempt.
-    at: usize,
     login: Login,
     connection: Option<Connection>,
     logged_in: bool,
-    retry_at: Option<Instant>,
+    /// Time when the last connection was lost or the last attempt failed.
+    down_at: Option<Instant>,
     /// Number of accepted logins.
     pub logins: u64,
     /// Numbers that the venue skipped at a login: messages that never arrived.
@@ -57,11 +57,10 @@ impl Session {
         assert!(!addresses.is_empty(), "a venue has an address");
         Session {
             addresses,
-            at: 0,
             login,
             connection: None,
             logged_in: false,
-            retry_at: None,
+            down_at: None,
             logins: 0,
             lost: 0,
             doubled: 0,
@@ -74,8 +73,9 @@ impl Session {
     }
 
     /// Address of the connection, or of the next attempt.
+    #[expect(clippy::indexing_slicing, reason = "`new` has checked that there is an address")]
     pub fn address(&self) -> SocketAddr {
-        self.addresses[self.at]
+        self.addresses[0]
     }
 
     /// Returns true if the session is logged in and its output has room for another message.
@@ -87,6 +87,10 @@ impl Session {
     /// Appends a message to the output of the connection. There must be a connection, see
     /// [`has_room`](Self::has_room).
     #[inline]
+    #[expect(
+        clippy::expect_used,
+        reason = "the owner asks `has_room`, and only `next_event` drops a connection"
+    )]
     pub fn send(&mut self, message: &[u8]) {
         self.connection.as_mut().expect("there is room only in a connection").send(message);
     }
@@ -121,9 +125,13 @@ impl Session {
                 }
             };
             match number {
-                Some(number) if number < self.login.number => self.doubled += 1,
+                Some(number) if number < self.login.number => {
+                    self.doubled = self.doubled.saturating_add(1);
+                }
                 _ => {
-                    self.login.number = number.map_or(self.login.number, |number| number + 1);
+                    // Exact: the connection takes no message with the highest number.
+                    let next = number.map(|number| number.saturating_add(1));
+                    self.login.number = next.unwrap_or(self.login.number);
                     let bytes = self.connection.as_ref()?.bytes(at);
                     return Some(Event::Message { number, bytes });
                 }
@@ -145,7 +153,7 @@ impl Session {
     }
 
     fn connect(&mut self, now: Instant) -> Option<Event<'_>> {
-        if self.retry_at.is_some_and(|at| now < at) {
+        if self.down_at.is_some_and(|at| now.saturating_duration_since(at) < RETRY) {
             return None;
         }
         match Connection::open(self.address(), &self.login) {
@@ -163,10 +171,10 @@ impl Session {
         if self.logins == 0 {
             self.login.number = number;
         }
-        self.lost += number.saturating_sub(self.login.number);
+        self.lost = self.lost.saturating_add(number.saturating_sub(self.login.number));
         self.login.number = self.login.number.max(number);
         self.login.session = session;
-        self.logins += 1;
+        self.logins = self.logins.saturating_add(1);
         self.logged_in = true;
         Event::LoggedIn { number }
     }
@@ -175,11 +183,11 @@ impl Session {
     /// logged in, otherwise at the next one.
     fn down(&mut self, broken: Broken, now: Instant) -> Event<'static> {
         if !self.logged_in {
-            self.at = (self.at + 1) % self.addresses.len();
+            self.addresses.rotate_left(1);
         }
         self.connection = None;
         self.logged_in = false;
-        self.retry_at = Some(now + RETRY);
+        self.down_at = Some(now);
         Event::Down(broken)
     }
 }

@@ -140,14 +140,14 @@ impl Connection {
     #[inline]
     pub fn write(&mut self, now: Instant) {
         if self.written == self.output.len() {
-            if now < self.spoke + HEARTBEAT {
+            if now.saturating_duration_since(self.spoke) < HEARTBEAT {
                 return;
             }
             self.push(packet::CLIENT_HEARTBEAT, b"");
         }
-        while self.written < self.output.len() {
-            match self.socket.write(&self.output[self.written..]) {
-                Ok(bytes) => self.written += bytes,
+        while let Some(rest @ [_, ..]) = self.output.get(self.written..) {
+            match self.socket.write(rest) {
+                Ok(bytes) => self.written = self.written.saturating_add(bytes),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => return self.break_off(Broken::Io(error)),
@@ -169,23 +169,24 @@ impl Connection {
     pub fn read(&mut self, now: Instant) -> bool {
         if self.taken > 0 {
             self.input.copy_within(self.taken..self.filled, 0);
-            self.filled -= self.taken;
+            self.filled = self.filled.saturating_sub(self.taken);
             self.taken = 0;
         }
-        if self.broken.is_some() || self.filled == self.input.len() {
+        let room = self.input.get_mut(self.filled..).unwrap_or_default();
+        if self.broken.is_some() || room.is_empty() {
             return false;
         }
-        match self.socket.read(&mut self.input[self.filled..]) {
+        match self.socket.read(room) {
             Ok(0) => self.break_off(Broken::Closed),
             Ok(bytes) => {
-                self.filled += bytes;
+                self.filled = self.filled.saturating_add(bytes);
                 self.heard = now;
                 return true;
             }
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
             {
-                if now > self.heard + SILENCE_MAX {
+                if now.saturating_duration_since(self.heard) > SILENCE_MAX {
                     self.break_off(Broken::Silent);
                 }
             }
@@ -213,13 +214,14 @@ impl Connection {
     #[inline]
     pub fn take(&mut self) -> Result<Option<Received>, Broken> {
         loop {
-            let unread = &self.input[self.taken..self.filled];
+            let unread = self.bytes(self.taken..self.filled);
             let Some((Packet { packet_type, .. }, length)) = split_packet(unread, usize::MAX)?
             else {
                 return self.broken.take().map_or(Ok(None), Err);
             };
-            let payload = self.taken + PREFIX_BYTES..self.taken + length;
-            self.taken += length;
+            let payload = self.taken.saturating_add(PREFIX_BYTES);
+            self.taken = self.taken.saturating_add(length);
+            let payload = payload..self.taken;
             if packet_type != packet::SERVER_HEARTBEAT {
                 return self.received(packet_type, payload).map(Some);
             }
@@ -229,7 +231,7 @@ impl Connection {
     /// Bytes of the packet taken last, at the range in its [`Received`].
     #[inline]
     pub fn bytes(&self, at: Range<usize>) -> &[u8] {
-        &self.input[at]
+        self.input.get(at).unwrap_or_default()
     }
 
     /// Socket for the owner to wait on.
@@ -243,18 +245,20 @@ impl Connection {
 
     #[inline]
     fn received(&mut self, packet_type: u8, payload: Range<usize>) -> Result<Received, Broken> {
-        Ok(match (packet_type, &mut self.next_number) {
-            (packet::SEQUENCED, Some(next)) => {
-                *next += 1;
-                Received::Message { number: *next - 1, at: payload }
+        Ok(match (packet_type, self.next_number) {
+            (packet::SEQUENCED, Some(number)) => {
+                // No number follows the highest one: the login named a number that is too large.
+                let next = number.checked_add(1).ok_or(Malformed::Field(packet_type))?;
+                self.next_number = Some(next);
+                Received::Message { number, at: payload }
             }
             (packet::LOGIN_ACCEPTED, None) => {
-                let accepted = LoginAccepted::parse(&self.input[payload])?;
+                let accepted = LoginAccepted::parse(self.bytes(payload))?;
                 self.next_number = Some(accepted.number);
                 Received::LoggedIn(accepted)
             }
             (packet::LOGIN_REJECTED, None) => {
-                return Err(Broken::Refused(self.input[payload].first().copied().unwrap_or(b' ')));
+                return Err(Broken::Refused(self.bytes(payload).first().copied().unwrap_or(b' ')));
             }
             (packet::UNSEQUENCED, Some(_)) => Received::Unnumbered(payload),
             (packet::DEBUG, _) => Received::Text(payload),
@@ -365,6 +369,21 @@ mod tests {
         let (mut connection, mut peer) = pair();
         peer.write_all(b"\0\x02S?").unwrap();
         assert!(matches!(take(&mut connection), Err(Broken::Malformed(_))));
+    }
+
+    #[test]
+    fn no_message_has_the_highest_number() {
+        let (mut connection, mut peer) = pair();
+        let accepted = LoginAccepted { session: "S1".into(), number: u64::MAX - 1 };
+        let mut bytes = vec![];
+        write_packet(packet::LOGIN_ACCEPTED, &accepted.payload(), &mut bytes);
+        write_packet(packet::SEQUENCED, b"last", &mut bytes);
+        write_packet(packet::SEQUENCED, b"beyond", &mut bytes);
+        peer.write_all(&bytes).unwrap();
+        assert_eq!(take(&mut connection).unwrap(), (u64::MAX - 1, b"S1".to_vec()));
+        assert_eq!(take(&mut connection).unwrap(), (u64::MAX - 1, b"last".to_vec()));
+        let beyond = take(&mut connection);
+        assert!(matches!(beyond, Err(Broken::Malformed(Malformed::Field(packet::SEQUENCED)))));
     }
 
     #[test]

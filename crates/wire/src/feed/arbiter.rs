@@ -3,7 +3,7 @@
 //! has brought are a gap. There are no sockets here.
 
 use super::copies::{Compared, Copies, digest};
-use super::received::Received;
+use super::received::{Received, count};
 use crate::moldudp64::{Datagram, END_OF_SESSION, HEARTBEAT};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -87,21 +87,21 @@ impl Arbiter {
         self.expected.is_some() && self.expected == self.end
     }
 
-    /// Takes a datagram and delivers all messages that are now in sequence. Returns the number of
-    /// messages delivered.
+    /// Takes a datagram and delivers all messages that are now in sequence.
     pub(super) fn take(
         &mut self,
         source: Source,
         bytes: &[u8],
         now: Instant,
         deliver: &mut impl FnMut(u64, &[u8]),
-    ) -> usize {
+    ) {
         let Some((datagram, end)) = self.read(bytes) else {
-            self.received.foreign += 1;
-            return 0;
+            return count(&mut self.received.foreign);
         };
         if let Source::Line(line, kind) = source {
-            self.received.datagrams[kind] += 1;
+            if let Some(datagrams) = self.received.datagrams.get_mut(kind) {
+                count(datagrams);
+            }
             self.hear(line, end, now);
             if datagram.header.count.get() == END_OF_SESSION {
                 self.end = Some(end);
@@ -109,31 +109,33 @@ impl Arbiter {
         }
         let first = datagram.header.number.get();
         if first == end {
-            return 0;
+            return;
         }
         if self.expected.is_none_or(|expected| first > expected) {
-            self.hold(first, bytes, &datagram);
-            return 0;
+            return self.hold(first, bytes, &datagram);
         }
-        let delivered = self.deliver(&datagram, deliver);
+        let before = self.received.messages;
+        self.deliver(&datagram, deliver);
         if source == Source::Server {
-            self.received.recovered += delivered as u64;
+            let delivered = self.received.messages.saturating_sub(before);
+            self.received.recovered = self.received.recovered.saturating_add(delivered);
         }
-        delivered + self.deliver_waiting(deliver)
+        self.deliver_waiting(deliver);
     }
 
-    /// Sets the number of the next message to deliver; earlier messages are dropped. Returns the
-    /// number of messages delivered.
-    pub(super) fn start_at(&mut self, number: u64, deliver: &mut impl FnMut(u64, &[u8])) -> usize {
+    /// Sets the number of the next message to deliver; earlier messages are dropped.
+    pub(super) fn start_at(&mut self, number: u64, deliver: &mut impl FnMut(u64, &[u8])) {
         self.expected = Some(number);
-        self.deliver_waiting(deliver)
+        self.deliver_waiting(deliver);
     }
 
     /// Numbers of the messages that are missing next: every line that is waited for has passed
     /// them.
     pub(super) fn gap(&self, now: Instant) -> Option<Range<u64>> {
         let expected = self.expected?;
-        let waited_for = |line: &&LineProgress| now - line.heard.min(line.moved) <= SILENCE;
+        let waited_for = |line: &&LineProgress| {
+            now.saturating_duration_since(line.heard.min(line.moved)) <= SILENCE
+        };
         let passed = match self.lines.iter().filter(waited_for).map(|line| line.next).min() {
             Some(passed) => passed,
             // If no line is waited for any more, the highest number heard still holds.
@@ -152,11 +154,12 @@ impl Arbiter {
     /// Records that a line has named its next number.
     fn hear(&mut self, line: usize, next: u64, now: Instant) {
         let told = self.told();
-        self.lines[line].heard = now;
-        if next <= self.lines[line].next {
+        let Some(line) = self.lines.get_mut(line) else { return };
+        line.heard = now;
+        if next <= line.next {
             return;
         }
-        self.lines[line] = LineProgress { next, heard: now, moved: now };
+        *line = LineProgress { next, heard: now, moved: now };
         if told < Some(next) {
             let overtaken = self.lines.iter_mut().filter(|line| Some(line.next) == told);
             overtaken.for_each(|line| line.moved = now);
@@ -180,8 +183,7 @@ impl Arbiter {
         Some((datagram, end))
     }
 
-    fn deliver(&mut self, datagram: &Datagram, deliver: &mut impl FnMut(u64, &[u8])) -> usize {
-        let mut delivered = 0;
+    fn deliver(&mut self, datagram: &Datagram, deliver: &mut impl FnMut(u64, &[u8])) {
         for (number, message) in datagram.messages() {
             if self.expected.is_some_and(|expected| number < expected) {
                 self.received.compare(number, self.copies.compare(number, digest(message)));
@@ -189,19 +191,20 @@ impl Arbiter {
             }
             deliver(number, message);
             self.copies.remember(number, digest(message));
-            self.expected = Some(number + 1);
-            delivered += 1;
+            // Exact: the number after the last message of a datagram is one.
+            self.expected = Some(number.saturating_add(1));
+            count(&mut self.received.messages);
         }
-        self.received.messages += delivered as u64;
-        delivered
     }
 
     fn hold(&mut self, first: u64, bytes: &[u8], datagram: &Datagram) {
         let mut held_bytes = 0;
         if let Some(held) = self.waiting.get(&first) {
             held_bytes = held.len();
-            let held = Datagram::parse(held).expect("what waits has been read");
-            for ((number, ours), (_, theirs)) in held.messages().zip(datagram.messages()) {
+            // What waits could be parsed when it came.
+            let held = Datagram::parse(held).ok();
+            let held = held.iter().flat_map(Datagram::messages);
+            for ((number, ours), (_, theirs)) in held.zip(datagram.messages()) {
                 let copy = if ours == theirs { Compared::Same } else { Compared::Different };
                 self.received.compare(number, copy);
             }
@@ -209,25 +212,26 @@ impl Arbiter {
         if bytes.len() <= held_bytes {
             return;
         }
-        if self.waiting_bytes - held_bytes + bytes.len() > self.waiting_bytes_max {
-            self.received.dropped += 1;
-        } else {
-            self.waiting_bytes += bytes.len() - held_bytes;
-            self.waiting.insert(first, bytes.into());
+        let others_bytes = self.waiting_bytes.saturating_sub(held_bytes);
+        let waiting_bytes = others_bytes.saturating_add(bytes.len());
+        if waiting_bytes > self.waiting_bytes_max {
+            return count(&mut self.received.dropped);
         }
+        self.waiting_bytes = waiting_bytes;
+        self.waiting.insert(first, bytes.into());
     }
 
-    fn deliver_waiting(&mut self, deliver: &mut impl FnMut(u64, &[u8])) -> usize {
-        let mut delivered = 0;
+    fn deliver_waiting(&mut self, deliver: &mut impl FnMut(u64, &[u8])) {
         while let Some(entry) = self.waiting.first_entry()
             && self.expected.is_some_and(|expected| *entry.key() <= expected)
         {
             let bytes = entry.remove();
-            self.waiting_bytes -= bytes.len();
-            let datagram = Datagram::parse(&bytes).expect("what waits has been read");
-            delivered += self.deliver(&datagram, deliver);
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes.len());
+            // What waits could be parsed when it came.
+            if let Ok(datagram) = Datagram::parse(&bytes) {
+                self.deliver(&datagram, deliver);
+            }
         }
-        delivered
     }
 }
 
@@ -382,7 +386,7 @@ mod tests {
         let mut other_session = datagram(2, &["b"]);
         other_session[0] = b'x';
         for bytes in [&other_session[..], &datagram(0, &["z"]), &datagram(2, &["b"])[..22]] {
-            assert_eq!(listens.arbiter.take(A, bytes, listens.began, &mut |_, _| {}), 0);
+            listens.arbiter.take(A, bytes, listens.began, &mut |_, _| panic!("delivered"));
         }
         let Received { foreign, datagrams, .. } = listens.arbiter.received;
         assert_eq!((foreign, datagrams, listens.arbiter.expected()), (3, [1, 0], Some(2)));

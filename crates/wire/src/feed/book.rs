@@ -26,7 +26,8 @@ pub struct SymbolBook {
     directory: Option<StockDirectory>,
     trading_action: Option<StockTradingAction>,
     reg_sho: Option<RegShoRestriction>,
-    sides: [Ladder; 2],
+    bids: Ladder,
+    offers: Ladder,
     traded: Traded,
 }
 
@@ -118,7 +119,7 @@ impl Book {
             }
             Itch::OrderDelete(m) => {
                 let (handle, order) = self.find(&m.header, m.order_reference.get())?;
-                self.take(handle, order.shares);
+                self.take(handle, &order, order.shares);
             }
             Itch::OrderReplace(m) => self.replace(m)?,
             _ => return self.trade(message),
@@ -151,7 +152,7 @@ impl Book {
         if printable && let Some(symbol_book) = self.symbol_books.get_mut(usize::from(stock_locate))
         {
             let traded = &mut symbol_book.traded;
-            traded.trades += 1;
+            traded.trades = traded.trades.saturating_add(1);
             traded.volume = traded.volume.saturating_add(shares);
             traded.last_price = price;
         }
@@ -187,13 +188,13 @@ impl Book {
             ..old
         };
         self.check_new(&order)?;
-        self.take(handle, old.shares);
+        self.take(handle, &old, old.shares);
         self.push(order);
         Ok(())
     }
 
     fn check_new(&self, order: &Order) -> Result<(), BookError> {
-        match self.orders.handle(order.reference) {
+        match self.orders.find(order.reference) {
             Some(_) => Err(BookError::KnownOrder(order.reference)),
             None if order.shares == 0 => Err(BookError::NoShares(order.reference)),
             None => Ok(()),
@@ -206,34 +207,36 @@ impl Book {
         if taken > left {
             return Err(BookError::TooManyShares { reference, taken, left });
         }
-        self.take(handle, taken);
+        self.take(handle, &order, taken);
         Ok(order)
     }
 
     fn find(&self, header: &Header, reference: u64) -> Result<(OrderHandle, Order), BookError> {
-        let handle = self.orders.handle(reference).ok_or(BookError::UnknownOrder(reference))?;
-        let order = *self.orders.get(handle);
+        let found = self.orders.find(reference).ok_or(BookError::UnknownOrder(reference))?;
+        let (handle, &order) = found;
         if order.stock_locate != header.stock_locate.get() {
             return Err(BookError::OtherSymbol(reference));
         }
         Ok((handle, order))
     }
 
-    fn take(&mut self, handle: OrderHandle, shares: u32) {
-        let order = self.orders.get(handle);
-        let symbol_book = &mut self.symbol_books[usize::from(order.stock_locate)];
-        symbol_book.sides[order.side as usize].reduce(&mut self.orders, handle, shares);
+    fn take(&mut self, handle: OrderHandle, order: &Order, shares: u32) {
+        if let Some(symbol_book) = self.symbol_books.get_mut(usize::from(order.stock_locate)) {
+            symbol_book.ladder_mut(order.side).reduce(&mut self.orders, handle, shares);
+        }
     }
 
     fn push(&mut self, order: Order) {
-        let symbol_book = &mut self.symbol_books[usize::from(order.stock_locate)];
-        symbol_book.sides[order.side as usize].push(&mut self.orders, order);
+        if let Some(symbol_book) = self.symbol_books.get_mut(usize::from(order.stock_locate)) {
+            symbol_book.ladder_mut(order.side).push(&mut self.orders, order);
+        }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "the books have just been extended to `locate`")]
     fn symbol_book_mut(&mut self, header: &Header, stock: [u8; 8]) -> &mut SymbolBook {
         let locate = usize::from(header.stock_locate.get());
         if locate >= self.symbol_books.len() {
-            self.symbol_books.resize_with(locate + 1, SymbolBook::default);
+            self.symbol_books.resize_with(locate.saturating_add(1), SymbolBook::default);
         }
         let symbol_book = &mut self.symbol_books[locate];
         if !symbol_book.is_known() {
@@ -258,7 +261,7 @@ impl Book {
 
     /// Resting order with this reference number.
     pub fn order(&self, reference: u64) -> Option<&Order> {
-        self.orders.handle(reference).map(|handle| self.orders.get(handle))
+        self.orders.find(reference).map(|(_, order)| order)
     }
 
     /// Number of resting orders.
@@ -325,7 +328,17 @@ impl SymbolBook {
     }
 
     fn ladder(&self, side: Side) -> &Ladder {
-        &self.sides[side as usize]
+        match side {
+            Side::Buy => &self.bids,
+            Side::Sell => &self.offers,
+        }
+    }
+
+    fn ladder_mut(&mut self, side: Side) -> &mut Ladder {
+        match side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.offers,
+        }
     }
 
     fn is_known(&self) -> bool {

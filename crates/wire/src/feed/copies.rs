@@ -29,15 +29,17 @@ impl Copies {
     /// Remembers a message in the place of the one `REMEMBERED` numbers before.
     #[inline]
     pub(super) fn remember(&mut self, number: u64, digest: u64) {
-        self.0[(number % REMEMBERED) as usize] = (number, digest);
+        if let Some(place) = self.0.get_mut((number % REMEMBERED) as usize) {
+            *place = (number, digest);
+        }
     }
 
     /// Compares a later copy of a message with the first one.
     #[inline]
     pub(super) fn compare(&self, number: u64, digest: u64) -> Compared {
-        match self.0[(number % REMEMBERED) as usize] {
-            (known, first) if known == number && first == digest => Compared::Same,
-            (known, _) if known == number => Compared::Different,
+        match self.0.get((number % REMEMBERED) as usize) {
+            Some(&(known, first)) if known == number && first == digest => Compared::Same,
+            Some(&(known, _)) if known == number => Compared::Different,
             _ => Compared::Unknown,
         }
     }
@@ -48,13 +50,14 @@ impl Copies {
 #[inline]
 pub(super) fn digest(message: &[u8]) -> u64 {
     let mut digest = message.len() as u64;
-    for piece in message.chunks(8) {
-        let mut word = [0; 8];
-        word[..piece.len()].copy_from_slice(piece);
+    let (words, rest) = message.as_chunks();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    words.iter().chain((!rest.is_empty()).then_some(&last)).for_each(|word| {
         // Each step is invertible, so equal bytes that follow cannot hide a difference.
-        digest = (digest ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        digest = (digest ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         digest ^= digest >> 32;
-    }
+    });
     digest
 }
 

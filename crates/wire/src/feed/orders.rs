@@ -1,5 +1,6 @@
 //! Resting orders as the feed shows them, and their price levels.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// Side of the book.
@@ -55,7 +56,7 @@ pub struct Level {
     pub orders: u32,
 }
 
-/// Link to no order.
+/// Link to no order: the pool never has as many slots.
 const NONE: u32 = u32::MAX;
 
 /// All orders, each linked to its neighbours on its level.
@@ -66,6 +67,7 @@ pub(super) struct OrderPool {
     free: Vec<u32>,
 }
 
+#[derive(Clone, Copy)]
 struct Slot {
     order: Order,
     before: u32,
@@ -77,32 +79,28 @@ impl OrderPool {
         self.by_reference.len()
     }
 
-    pub(super) fn handle(&self, reference: u64) -> Option<OrderHandle> {
-        self.by_reference.get(&reference).copied().map(OrderHandle)
-    }
-
-    pub(super) fn get(&self, handle: OrderHandle) -> &Order {
-        &self.slots[handle.0 as usize].order
+    pub(super) fn find(&self, reference: u64) -> Option<(OrderHandle, &Order)> {
+        let at = *self.by_reference.get(&reference)?;
+        Some((OrderHandle(at), &self.slot(at)?.order))
     }
 
     fn insert(&mut self, order: Order, before: u32) -> u32 {
         let slot = Slot { order, before, behind: NONE };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.slots[at as usize] = slot;
-                at
-            }
-            None => {
-                self.slots.push(slot);
-                (self.slots.len() - 1) as u32
-            }
-        };
+        let at = self.free.pop().unwrap_or(self.slots.len() as u32);
+        match self.slot_mut(at) {
+            Some(free) => *free = slot,
+            None => self.slots.push(slot),
+        }
         self.by_reference.insert(order.reference, at);
         at
     }
 
-    fn slot(&mut self, at: u32) -> Option<&mut Slot> {
-        (at != NONE).then(|| &mut self.slots[at as usize])
+    fn slot(&self, at: u32) -> Option<&Slot> {
+        self.slots.get(at as usize)
+    }
+
+    fn slot_mut(&mut self, at: u32) -> Option<&mut Slot> {
+        self.slots.get_mut(at as usize)
     }
 }
 
@@ -144,38 +142,39 @@ impl Ladder {
             orders: 0,
         });
         let at = orders.insert(order, queue.last);
-        match orders.slot(queue.last) {
+        match orders.slot_mut(queue.last) {
             Some(last) => last.behind = at,
             None => queue.first = at,
         }
         queue.last = at;
-        queue.shares += u64::from(order.shares);
-        queue.orders += 1;
+        queue.shares = queue.shares.saturating_add(order.shares.into());
+        queue.orders = queue.orders.saturating_add(1);
     }
 
     /// Takes shares from an order, which must have as many. Removes the order when no shares are
     /// left.
     pub(super) fn reduce(&mut self, orders: &mut OrderPool, handle: OrderHandle, shares: u32) {
-        let order = &mut orders.slots[handle.0 as usize].order;
-        order.shares -= shares;
-        let (left, rank) = (order.shares, rank(order.side, order.price));
-        let queue = self.levels.get_mut(&rank).expect("an order rests on a level");
-        queue.shares -= u64::from(shares);
-        if left > 0 {
+        let Some(slot) = orders.slot_mut(handle.0) else { return };
+        slot.order.shares = slot.order.shares.saturating_sub(shares);
+        let Slot { order, before, behind } = *slot;
+        let rank = rank(order.side, order.price);
+        let Entry::Occupied(mut level) = self.levels.entry(rank) else { return };
+        let queue = level.get_mut();
+        queue.shares = queue.shares.saturating_sub(shares.into());
+        if order.shares > 0 {
             return;
         }
-        let Slot { order, before, behind } = orders.slots[handle.0 as usize];
-        match orders.slot(before) {
+        match orders.slot_mut(before) {
             Some(slot) => slot.behind = behind,
             None => queue.first = behind,
         }
-        match orders.slot(behind) {
+        match orders.slot_mut(behind) {
             Some(slot) => slot.before = before,
             None => queue.last = before,
         }
-        queue.orders -= 1;
+        queue.orders = queue.orders.saturating_sub(1);
         if queue.orders == 0 {
-            self.levels.remove(&rank);
+            level.remove();
         }
         orders.by_reference.remove(&order.reference);
         orders.free.push(handle.0);
@@ -198,7 +197,7 @@ impl Ladder {
         orders: &'a OrderPool,
     ) -> impl Iterator<Item = &'a Order> + use<'a> {
         let first = self.levels.get(&rank(side, price)).map_or(NONE, |queue| queue.first);
-        let slots = move |at: u32| (at != NONE).then(|| &orders.slots[at as usize]);
+        let slots = move |at| orders.slot(at);
         std::iter::successors(slots(first), move |slot| slots(slot.behind)).map(|slot| &slot.order)
     }
 }

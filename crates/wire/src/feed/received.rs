@@ -32,16 +32,21 @@ pub struct Received {
     pub dropped: u64,
 }
 
+/// Counts one more. No time suffices for 64 bits of counts.
+pub(super) fn count(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}
+
 impl Received {
     /// Counts another copy of a message, with the result of its comparison.
     pub(super) fn compare(&mut self, number: u64, copy: Compared) {
-        self.duplicates += 1;
+        count(&mut self.duplicates);
         match copy {
-            Compared::Unknown => self.not_compared += 1,
-            Compared::Same => self.compared += 1,
+            Compared::Unknown => count(&mut self.not_compared),
+            Compared::Same => count(&mut self.compared),
             Compared::Different => {
-                self.compared += 1;
-                self.mismatches += 1;
+                count(&mut self.compared);
+                count(&mut self.mismatches);
                 let first = self.first_mismatch.map_or(number, |first| first.min(number));
                 self.first_mismatch = Some(first);
             }

@@ -1,6 +1,7 @@
 //! Receiver of the feed: takes datagrams of all lines, delivers every message once and in sequence.
 
 use super::arbiter::{Arbiter, Source};
+use super::received::count;
 use super::snapshot::{self, GlimpseError, SnapshotLogin};
 use super::sockets;
 use crate::moldudp64::{END_OF_SESSION, Header};
@@ -61,7 +62,7 @@ impl Default for ReceiverConfig {
 pub enum ReceiverError {
     /// Messages are missing on all lines, and no server sends them again. [`Receiver::start_at`]
     /// continues after them.
-    #[error("messages {first} to {} of the feed are lost", next - 1)]
+    #[error("messages {first} to {} of the feed are lost", next.saturating_sub(1))]
     Lost {
         /// Number of the first lost message.
         first: u64,
@@ -77,9 +78,8 @@ pub enum ReceiverError {
 pub struct Receiver {
     config: ReceiverConfig,
     lines: Vec<(Source, UdpSocket)>,
+    /// The server that is asked first, then those to ask if it does not answer.
     servers: Vec<UdpSocket>,
-    /// Index of the server that is asked, modulo the number of servers.
-    asks: usize,
     arbiter: Arbiter,
     request: Option<Request>,
     buffer: Box<[u8]>,
@@ -89,7 +89,9 @@ pub struct Receiver {
 struct Request {
     first: u64,
     next: u64,
-    ask_at: Instant,
+    /// The gap is requested when it has waited for this long since that time.
+    waits: Duration,
+    since: Instant,
     /// Requests sent since the gap has begun at `first`.
     attempts: u32,
     /// True if any part of the gap has been requested.
@@ -112,7 +114,7 @@ impl Receiver {
         let (first, bytes_max) = (config.first, config.waiting_bytes_max);
         let arbiter = Arbiter::new(config.session, first, lines.len(), bytes_max, Instant::now());
         let buffer = vec![0; 1 << 16].into_boxed_slice();
-        Ok(Receiver { config, lines, servers, asks: 0, arbiter, request: None, buffer })
+        Ok(Receiver { config, lines, servers, arbiter, request: None, buffer })
     }
 
     /// Takes the datagrams that have arrived, up to a limit, and requests missing messages.
@@ -184,17 +186,20 @@ impl Receiver {
         const DATAGRAMS: usize = 64;
         let Receiver { lines, servers, arbiter, buffer, .. } = self;
         let lines = lines.iter().map(|(source, socket)| (*source, socket));
-        let mut taken = 0;
+        let mut taken = 0_usize;
         for (source, socket) in lines.chain(servers.iter().map(|socket| (Source::Server, socket))) {
             for _ in 0..DATAGRAMS {
                 match socket.recv(buffer) {
-                    Ok(bytes) => arbiter.take(source, &buffer[..bytes], now, deliver),
+                    Ok(bytes) => {
+                        let datagram = buffer.get(..bytes).unwrap_or_default();
+                        arbiter.take(source, datagram, now, deliver);
+                        taken = taken.saturating_add(1);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     // No server listens there now; the request will be repeated.
                     Err(_) if source == Source::Server => break,
                     Err(error) => return Err(error),
-                };
-                taken += 1;
+                }
             }
         }
         Ok(taken)
@@ -211,33 +216,37 @@ impl Receiver {
         let request = match self.request.take() {
             Some(old) if first == old.first => Request { next, ..old },
             Some(old) if first < old.next => {
-                let ask_at = if old.asked { now } else { old.ask_at };
-                Request { first, next, ask_at, attempts: 0, ..old }
+                let waits = if old.asked { Duration::ZERO } else { old.waits };
+                Request { first, next, waits, attempts: 0, ..old }
             }
             _ => {
-                let ask_at = now + self.config.patience;
-                Request { first, next, ask_at, attempts: 0, asked: false }
+                let waits = self.config.patience;
+                Request { first, next, waits, since: now, attempts: 0, asked: false }
             }
         };
         let request = self.request.insert(request);
-        if now < request.ask_at {
+        if now.saturating_duration_since(request.since) < request.waits {
             return Ok(());
         }
         if request.attempts == self.config.attempts_max {
             return Err(ReceiverError::Lost { first, next });
         }
-        self.arbiter.received.gaps += u64::from(!request.asked);
+        if !request.asked {
+            count(&mut self.arbiter.received.gaps);
+        }
         request.asked = true;
-        request.attempts += 1;
-        request.ask_at = now + self.config.retry;
+        request.attempts = request.attempts.saturating_add(1);
+        (request.waits, request.since) = (self.config.retry, now);
         // A server that does not answer may be gone.
-        self.asks += usize::from(request.attempts > 1);
-        let Some(session) = self.arbiter.session().filter(|_| !self.servers.is_empty()) else {
+        if request.attempts > 1 && !self.servers.is_empty() {
+            self.servers.rotate_left(1);
+        }
+        let (Some(session), Some(server)) = (self.arbiter.session(), self.servers.first()) else {
             return Ok(());
         };
-        let server = &self.servers[self.asks % self.servers.len()];
-        self.arbiter.received.requests += 1;
-        let count = u16::try_from(next - first).unwrap_or(u16::MAX).min(END_OF_SESSION - 1);
+        count(&mut self.arbiter.received.requests);
+        let count = u16::try_from(next.saturating_sub(first)).unwrap_or(u16::MAX);
+        let count = count.min(END_OF_SESSION - 1);
         let request = Header { session, number: first.into(), count: count.into() };
         // A request that cannot be sent counts as one without an answer.
         let _ = server.send(request.as_bytes());

@@ -66,15 +66,15 @@ pub fn take(
         match stream.read(&mut piece) {
             Ok(0) => return Err(GlimpseError::Incomplete),
             Ok(length) => {
-                bytes.extend_from_slice(&piece[..length]);
+                bytes.extend_from_slice(piece.get(..length).unwrap_or_default());
                 heard = Instant::now();
             }
             Err(error) if is_later(&error) => {}
             Err(error) => return Err(error.into()),
         }
-        let mut read = 0;
-        while let Some((packet, length)) = split_packet(&bytes[read..], usize::MAX)? {
-            read += length;
+        let mut rest = &bytes[..];
+        while let Some((packet, length)) = split_packet(rest, usize::MAX)? {
+            rest = rest.get(length..).unwrap_or_default();
             match (packet.packet_type, packet.payload) {
                 (packet::SEQUENCED, [END_OF_SNAPSHOT, number @ ..]) => return next_number(number),
                 (packet::SEQUENCED, message) => deliver(message),
@@ -85,7 +85,7 @@ pub fn take(
                 _ => {}
             }
         }
-        bytes.drain(..read);
+        bytes.drain(..bytes.len().saturating_sub(rest.len()));
         if heard.elapsed() > login.timeout {
             return Err(GlimpseError::Silent);
         }

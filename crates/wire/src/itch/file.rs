@@ -32,6 +32,7 @@ pub fn messages(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> 
 /// # Panics
 ///
 /// If the message is empty, which would end the file, or has 64 KiB or more.
+#[expect(clippy::expect_used, reason = "messages are those of this side, which are short")]
 pub fn write(message: &[u8], out: &mut Vec<u8>) {
     assert!(!message.is_empty(), "an empty message would end the file");
     let length = u16::try_from(message.len()).expect("a message has less than 64 KiB");

@@ -18,7 +18,8 @@ impl EndOfSnapshot {
         let mut digits = [b'0'; 20];
         let mut rest = number;
         for digit in digits.iter_mut().rev() {
-            (*digit, rest) = (b'0' + (rest % 10) as u8, rest / 10);
+            // The low four bits of `0` are free for the value of the digit.
+            (*digit, rest) = (b'0' | (rest % 10) as u8, rest / 10);
         }
         EndOfSnapshot { message_type: b'G', number: digits }
     }

@@ -140,8 +140,10 @@ impl<'a> Tags<'a> {
 /// # Panics
 ///
 /// If the value has more than 254 bytes.
+#[expect(clippy::expect_used, reason = "values are fields of this side, or values of `Tags`")]
 pub fn push_tag(tag: u8, value: &[u8], tags: &mut Vec<u8>) {
-    let length = u8::try_from(1 + value.len()).expect("a tagged value has at most 254 bytes");
+    let length = u8::try_from(value.len().saturating_add(1));
+    let length = length.expect("a tagged value has at most 254 bytes");
     tags.extend_from_slice(&[length, tag]);
     tags.extend_from_slice(value);
 }
