@@ -171,16 +171,14 @@ impl Arbiter {
     fn read<'a>(&mut self, bytes: &'a [u8]) -> Option<(Datagram<'a>, u64)> {
         let datagram = Datagram::parse(bytes).ok()?;
         let header = datagram.header;
-        if *self.session.get_or_insert(header.session) != header.session {
-            return None;
-        }
         let messages = match header.count.get() {
             HEARTBEAT | END_OF_SESSION => 0,
             count => count,
         };
         let first = header.number.get();
         let end = first.checked_add(messages.into()).filter(|_| first > 0)?;
-        Some((datagram, end))
+        let session = *self.session.get_or_insert(header.session);
+        (session == header.session).then_some((datagram, end))
     }
 
     fn deliver(&mut self, datagram: &Datagram, deliver: &mut impl FnMut(u64, &[u8])) {
@@ -377,6 +375,16 @@ mod tests {
         listens.take(0, A, 3, &["c"]);
         listens.take(0, A, 5, &["e"]);
         assert_eq!(listens.arbiter.expected(), Some(7));
+    }
+
+    #[test]
+    fn a_foreign_datagram_does_not_decide_the_session() {
+        let mut listens = Listens::new();
+        let mut foreign = datagram(0, &["z"]);
+        foreign[0] = b'x';
+        listens.arbiter.take(A, &foreign, listens.began, &mut |_, _| panic!("delivered"));
+        listens.take(0, A, 1, &["a"]);
+        assert_eq!((listens.arbiter.received.foreign, &listens.heard[..]), (1, "a"));
     }
 
     #[test]
