@@ -7,13 +7,14 @@
 use super::visitor::Visitor;
 use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use ringside_wire::feed::book::{Book, BookError};
-use ringside_wire::feed::snapshot::END_OF_SNAPSHOT;
+use ringside_wire::itch::glimpse::EndOfSnapshot;
 use ringside_wire::soupbintcp::{packet, write_packet};
 use ringside_wire::split_block;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use zerocopy::IntoBytes;
 
 /// Configuration of the snapshot server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,7 +183,7 @@ impl BookFollower {
     fn spin(&self) -> Arc<[u8]> {
         let mut packets = vec![];
         self.book.messages(|message| write_packet(packet::SEQUENCED, message, &mut packets));
-        let end = format!("{}{:020}", char::from(END_OF_SNAPSHOT), self.next);
+        let end = EndOfSnapshot::new(self.next);
         write_packet(packet::SEQUENCED, end.as_bytes(), &mut packets);
         write_packet(packet::END_OF_SESSION, &[], &mut packets);
         packets.into()

@@ -2,15 +2,13 @@
 //! continues.
 
 use crate::client::soup::refusal;
+use crate::itch::glimpse::EndOfSnapshot;
 use crate::soupbintcp::{Login, packet, split_packet, write_packet};
-use crate::{Malformed, unpadded};
+use crate::{Malformed, Message};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
-
-/// Type letter of the message that ends a snapshot. 20 digits follow: the number of the first feed
-/// message that is not in the snapshot.
-pub const END_OF_SNAPSHOT: u8 = b'G';
+use zerocopy::FromBytes;
 
 /// Address, credentials and timeout for the snapshot server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +74,7 @@ pub fn take(
         while let Some((packet, length)) = split_packet(rest, usize::MAX)? {
             rest = rest.get(length..).unwrap_or_default();
             match (packet.packet_type, packet.payload) {
-                (packet::SEQUENCED, [END_OF_SNAPSHOT, number @ ..]) => return next_number(number),
+                (packet::SEQUENCED, end @ [EndOfSnapshot::TYPE, ..]) => return next_number(end),
                 (packet::SEQUENCED, message) => deliver(message),
                 (packet::LOGIN_REJECTED, reason) => {
                     return Err(GlimpseError::Rejected(reason.first().copied().unwrap_or(b'?')));
@@ -123,7 +121,11 @@ fn is_later(error: &io::Error) -> bool {
     )
 }
 
-fn next_number(field: &[u8]) -> Result<u64, GlimpseError> {
-    let number = unpadded(field).and_then(|text| text.trim().parse().ok());
-    Ok(number.ok_or(Malformed::Field(END_OF_SNAPSHOT))?)
+/// Number in the end of a snapshot. Messages of the feed are numbered from 1.
+fn next_number(end: &[u8]) -> Result<u64, GlimpseError> {
+    let message_type = EndOfSnapshot::TYPE;
+    let length = Malformed::Length { message_type, bytes: end.len() };
+    let end = EndOfSnapshot::ref_from_bytes(end).map_err(|_| length)?;
+    let number = end.number().filter(|number| *number > 0);
+    Ok(number.ok_or(Malformed::Field(message_type))?)
 }

@@ -140,6 +140,25 @@ fn a_session_that_ends_or_a_connection_that_breaks_leaves_a_snapshot_incomplete(
 }
 
 #[test]
+fn the_end_of_a_snapshot_names_a_message_of_the_feed_in_20_digits() {
+    let ends: [&[u8]; 5] = [
+        b"G+0000000000000000051",
+        b"G00000000000000000000",
+        b"G18446744073709551616",
+        b"G0000000000000000051",
+        b"G000000000000000000051",
+    ];
+    for end in ends {
+        let packet = packet_of(packet::SEQUENCED, end);
+        let taken = take(move |mut stream| {
+            stream.write_all(&packet).unwrap();
+            while stream.read(&mut [0; 64]).is_ok_and(|bytes| bytes > 0) {}
+        });
+        assert!(matches!(taken, Err(GlimpseError::Malformed(_))), "{taken:?}");
+    }
+}
+
+#[test]
 fn a_client_that_waits_for_a_snapshot_sends_a_heartbeat_once_a_second() {
     let began = Instant::now();
     let taken = take(move |mut stream| {
