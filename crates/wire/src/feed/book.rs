@@ -10,12 +10,15 @@ use crate::itch::{
 };
 use crate::{Malformed, unpadded};
 
+/// Number of resting orders for which a book has room by default. They take some 2 GiB.
+pub const ORDERS_MAX: u32 = 1 << 24;
+
 /// Books of all symbols.
-#[derive(Default)]
 pub struct Book {
     /// Indexed by StockLocate, which is dense.
     symbol_books: Vec<SymbolBook>,
     orders: OrderPool,
+    orders_max: u32,
     system_event: Option<SystemEvent>,
 }
 
@@ -71,6 +74,14 @@ pub enum BookError {
     /// The message adds an order that is already in the book.
     #[error("order {0} is in the book already")]
     KnownOrder(u64),
+    /// The message adds an order to a book that has no room for another one.
+    #[error("order {reference} has no room beside {orders_max} others")]
+    TooManyOrders {
+        /// Reference number of the order.
+        reference: u64,
+        /// Number of orders for which the book has room.
+        orders_max: u32,
+    },
     /// The message adds an order without shares.
     #[error("order {0} has no shares")]
     NoShares(u64),
@@ -89,7 +100,19 @@ pub enum BookError {
     OtherSymbol(u64),
 }
 
+impl Default for Book {
+    fn default() -> Self {
+        Book::new(ORDERS_MAX)
+    }
+}
+
 impl Book {
+    /// Creates an empty book with room for `orders_max` resting orders.
+    pub fn new(orders_max: u32) -> Self {
+        let (symbol_books, orders, system_event) = (vec![], OrderPool::default(), None);
+        Book { symbol_books, orders, orders_max, system_event }
+    }
+
     /// Parses a message and applies it.
     pub fn apply_bytes(&mut self, message: &[u8]) -> Result<Option<Print>, BookError> {
         self.apply(&Itch::parse(message)?)
@@ -172,6 +195,10 @@ impl Book {
             attribution,
         };
         self.check_new(&order)?;
+        if self.orders.len() >= self.orders_max as usize {
+            let (reference, orders_max) = (order.reference, self.orders_max);
+            return Err(BookError::TooManyOrders { reference, orders_max });
+        }
         self.symbol_book_mut(&add.header, add.stock);
         self.push(order);
         Ok(())

@@ -56,7 +56,7 @@ pub struct Level {
     pub orders: u32,
 }
 
-/// Link to no order: the pool never has as many slots.
+/// Link to no order: a book has no more than this many orders, so no slot has this index.
 const NONE: u32 = u32::MAX;
 
 /// All orders, each linked to its neighbours on its level.

@@ -176,3 +176,27 @@ fn what_does_not_fit_is_refused() {
     assert_eq!((print.resting, print.printable), (Some(Side::Sell), true));
     assert_eq!(book.order(5), None);
 }
+
+#[test]
+fn a_book_has_room_for_so_many_orders() {
+    let mut book = Book::new(2);
+    let replace = OrderReplace {
+        header: header::<OrderReplace>(),
+        original_order_reference: 2.into(),
+        new_order_reference: 3.into(),
+        shares: 100.into(),
+        price: 1.into(),
+    };
+    for message in [add(1, 100).as_bytes(), add(2, 100).as_bytes(), replace.as_bytes()] {
+        assert_eq!(book.apply_bytes(message), Ok(None));
+    }
+    let full = BookError::TooManyOrders { reference: 4, orders_max: 2 };
+    assert_eq!(book.apply_bytes(add(4, 100).as_bytes()), Err(full));
+    assert_eq!((book.order_count(), book.order(4)), (2, None));
+    // An order that leaves makes room for another one.
+    let delete = OrderDelete { header: header::<OrderDelete>(), order_reference: 1.into() };
+    for message in [delete.as_bytes(), add(4, 100).as_bytes()] {
+        assert_eq!(book.apply_bytes(message), Ok(None));
+    }
+    assert_eq!(book.order_count(), 2);
+}
