@@ -101,6 +101,14 @@ fn a_lost_connection_is_made_again_and_nothing_is_said_twice() {
 }
 
 #[test]
+fn an_answer_that_nobody_waits_for_sends_nothing_again() {
+    let venue = FakeVenue::start(Faults { double: Some(1), ..Faults::default() });
+    let said = said(&client(&venue, &[], "buy 1 AAPL 1\nquit\n"));
+    assert!(said.iter().any(|line| line.contains("accepted")), "{said:?}");
+    assert!(!said.iter().any(|line| line.contains("logged in again")), "{said:?}");
+}
+
+#[test]
 fn who_is_not_known_is_told_so() {
     let venue = FakeVenue::start(Faults::default());
     let output = client(&venue, &["--password", "WRONG"], "");

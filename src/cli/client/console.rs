@@ -163,8 +163,9 @@ impl Console {
 
     /// Takes the next order id.
     pub(super) fn take_id(&mut self) -> u32 {
-        self.next_id += 1;
-        self.next_id - 1
+        let id = self.next_id;
+        self.next_id = id.saturating_add(1);
+        id
     }
 
     /// Sends a request; `id` is the order id that it uses up, if any.
@@ -201,7 +202,10 @@ impl Console {
                     self.query();
                 }
                 Event::Message { number, bytes } => match Response::parse(bytes) {
-                    Ok(Response::Query(..)) if number < Some(self.present) => {}
+                    // Only an answer that is waited for has requests sent again.
+                    Ok(Response::Query(..))
+                        if number < Some(self.present)
+                            || self.link != Link::Querying && self.leaving.is_none() => {}
                     Ok(Response::Query(query, _)) => {
                         let next = query.next_user_ref_num.get();
                         self.queried(next, now, say);
@@ -288,7 +292,9 @@ fn end_of_stream(addresses: &[SocketAddr], login: &Login) -> Result<u64, CliErro
         let problem = match session.next_event(now) {
             // A login with message number 0 gets the latest message, or the first one to come if
             // there is none.
-            Some(Event::LoggedIn { number }) => return Ok(number + u64::from(number > 1)),
+            Some(Event::LoggedIn { number }) => {
+                return Ok(number.saturating_add(u64::from(number > 1)));
+            }
             Some(Event::Down(broken)) => {
                 failures += 1;
                 let last = matches!(broken, Broken::Refused(NOT_AUTHORIZED));
