@@ -194,6 +194,8 @@ impl From<JournalError> for CliError {
             | JournalError::Filesystem { .. } => CliError::Config(text),
             JournalError::Io { .. }
             | JournalError::InUse { .. }
+            | JournalError::LockIsLink { .. }
+            | JournalError::Moved { .. }
             | JournalError::Missing { .. }
             | JournalError::Retired { .. }
             | JournalError::Stopped => CliError::Failure(text),

@@ -136,7 +136,10 @@ fn a_journal_in_use_missing_or_of_another_venue_is_refused() {
     let mut holder = interactive(&["exec", "-", "--journal", journal]);
     type_line(&mut holder, SYMBOL);
     assert!(read_line(&mut holder).contains("defined"));
-    assert_fails(&run(&["exec", &file, "--journal", journal]), 1, &["in use"]);
+    let refused = ["in use", journal, "journal.dir"];
+    assert_fails(&run(&["exec", &file, "--journal", journal]), 1, &refused);
+    std::fs::remove_file(Path::new(journal).join("LOCK")).unwrap();
+    assert_fails(&run(&["exec", &file, "--journal", journal]), 1, &refused);
     drop(holder.stdin.take());
     assert!(holder.wait().unwrap().success());
     let mut other = ringside(&["exec", &file, "--journal", journal]);

@@ -2,7 +2,8 @@
 //! the only truth: everything that left the process can be rebuilt from it.
 //!
 //! ```text
-//!  DIR/LOCK                lock: one process writes
+//!  DIR/                    locked: one process writes
+//!  DIR/LOCK                locked, too, for older versions
 //!  DIR/00000001.seg        header page, frames, segment end
 //!  DIR/00000002.seg        header page, frames …
 //!  DIR/00000001.sha256     digest of segment 1, which is full and completely on the device
@@ -10,7 +11,8 @@
 //!  DIR/00000002.cut-1234   bytes that a recovery cut off after seqno 1234
 //! ```
 //!
-//! `segment.rs` has the bytes of a file and the mapping; `writer.rs` appends. Three threads work
+//! `lock.rs` keeps other writers out. `segment.rs` has the bytes of a file and the mapping;
+//! `writer.rs` appends. Three threads work
 //! for the writer: `preparer.rs` prepares the next files, `toucher.rs` keeps the pages ahead of the
 //! writer writable, and `seal.rs` puts full files on the device. Each step that makes something
 //! durable passes through `device.rs`. `filesystem.rs` checks if a folder is worth such a step,
@@ -31,6 +33,7 @@ mod damage;
 mod device;
 mod filesystem;
 mod follow;
+mod lock;
 pub mod low_priority;
 mod low_space;
 mod preparer;
@@ -46,6 +49,7 @@ mod writer;
 pub use cut::{Cut, cut_behind, open_end_again};
 pub use device::{Device, Kernel, Step, replace_file};
 pub use follow::TailReader;
+pub use lock::{FileLock, Lock};
 pub use preparer::prepare_ahead;
 pub use read_ahead::read_ahead;
 pub use reader::{Reader, Tail};
@@ -53,7 +57,7 @@ pub use recovery::{Lost, Recovered, recover};
 pub use retire::retire;
 pub use seal::check_digests;
 pub use segment::{Identity, SEGMENT_BYTES_MIN};
-pub use writer::{Lock, Writer};
+pub use writer::Writer;
 
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
@@ -147,10 +151,28 @@ pub enum JournalError {
         source: std::io::Error,
     },
     /// Another process writes the journal.
-    #[error("{path}: the journal is in use by another process")]
+    #[error(
+        "{dir}: the journal is in use by another process: end that process, or choose another \
+         folder (journal.dir)"
+    )]
     InUse {
+        /// Folder of the journal.
+        dir: PathBuf,
+    },
+    /// The lock file is a symbolic link, which nobody follows.
+    #[error("{path}: the lock file is a symbolic link: remove the link")]
+    LockIsLink {
         /// Path of the lock file.
         path: PathBuf,
+    },
+    /// The path of the folder leads to another folder than the one that the writer has locked.
+    #[error(
+        "{dir}: the folder of the journal was renamed, removed or replaced under its writer: put \
+         it back and start again"
+    )]
+    Moved {
+        /// Path of the folder.
+        dir: PathBuf,
     },
     /// The folder holds no journal.
     #[error("{dir}: no journal here (no file like 00000001.seg)")]

@@ -55,10 +55,12 @@ struct Requests {
 
 impl Preparer {
     /// Starts to prepare the segments after the number `current`, `options.segments_ready` of them
-    /// ahead. Also starts to touch the pages of `mapping`, which is being written, and then those
-    /// of the new segments. If `durable`, the new segments are good for `fsync`.
+    /// ahead and only in the locked folder. Also starts to touch the pages of `mapping`, which is
+    /// being written, and then those of the new segments. If `durable`, the new segments are good
+    /// for `fsync`.
     pub(crate) fn start(
         options: &Options,
+        lock: &Arc<Lock>,
         current: u64,
         mapping: Option<&Arc<Mapping>>,
         durable: bool,
@@ -77,6 +79,7 @@ impl Preparer {
         });
         let (sender, ready) = channel();
         let (thread_options, thread_requests) = (options.clone(), Arc::clone(&requests));
+        let lock = Arc::clone(lock);
         let thread = std::thread::Builder::new()
             .name("preparer".into())
             .spawn(move || {
@@ -86,7 +89,7 @@ impl Preparer {
                     }
                     let _ = sender.send(prepared);
                 };
-                run(&thread_options, &thread_requests, current + 1, &send);
+                run(&thread_options, &lock, &thread_requests, current + 1, &send);
             })
             .map_err(JournalError::io(&options.dir, "start the preparer thread"))?;
         Ok(Preparer { ready, requests, thread: Some(thread), _toucher: toucher })
@@ -155,7 +158,7 @@ pub fn prepare_ahead(options: &mut Options, bytes: u64) -> Result<u64, JournalEr
     Ok(count)
 }
 
-fn run(options: &Options, requests: &Requests, first: u64, send: &dyn Fn(Prepared)) {
+fn run(options: &Options, lock: &Lock, requests: &Requests, first: u64, send: &dyn Fn(Prepared)) {
     let mut options = options.clone();
     let mut number = first;
     // Time of the first of the transient errors that came one after the other.
@@ -168,7 +171,8 @@ fn run(options: &Options, requests: &Requests, first: u64, send: &dyn Fn(Prepare
         let mut short = !low_space::has_room(&options.dir, options.segment_bytes);
         if is_due {
             let waits = || requests.waiting.load(Ordering::Relaxed);
-            match prepare(&options, number, &Pace::Ordered { requests, number }) {
+            let pace = Pace::Ordered { requests, number };
+            match lock.check(&options.dir).and_then(|()| prepare(&options, number, &pace)) {
                 Err(error) if error.is_out_of_space() => {
                     if waits() {
                         return send(Err(error));

@@ -10,7 +10,7 @@
 
 use super::device::replace_file;
 use super::segment::{self, WriteSegment};
-use super::{JournalError, Options};
+use super::{JournalError, Lock, Options};
 use crate::low_priority::LowPriority;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
@@ -62,8 +62,13 @@ struct State {
 }
 
 impl Sealer {
-    /// Starts to seal the segments up to `last` that earlier runs left without a digest.
-    pub(crate) fn start(options: &Options, last: u64) -> Result<Self, JournalError> {
+    /// Starts to seal the segments up to `last` that earlier runs left without a digest. The thread
+    /// works only in the locked folder.
+    pub(crate) fn start(
+        options: &Options,
+        lock: &Arc<Lock>,
+        last: u64,
+    ) -> Result<Self, JournalError> {
         let (jobs, receiver) = channel();
         let left = segment::list(&options.dir)?;
         for number in left.into_iter().filter(|&number| number <= last) {
@@ -73,10 +78,12 @@ impl Sealer {
         }
         let state = Arc::new(State::default());
         let (options, thread_state) = (options.clone(), Arc::clone(&state));
+        let lock = Arc::clone(lock);
         let dir = options.dir.clone();
         let seal = move || {
             let work = Work {
                 options: &options,
+                lock: &lock,
                 state: &thread_state,
                 undigested: VecDeque::new(),
                 held: vec![],
@@ -155,6 +162,7 @@ impl Drop for Sealer {
 /// Work of the thread.
 struct Work<'a> {
     options: &'a Options,
+    lock: &'a Lock,
     state: &'a State,
     /// Segments that wait to be written to the device.
     held: Vec<Held>,
@@ -222,6 +230,7 @@ impl Work<'_> {
             }
             match held {
                 Held::Left(number) => {
+                    self.lock.check(&self.options.dir)?;
                     let mut segment = WriteSegment::open(&self.options.dir, number)?;
                     // The run that left the segment may have ended because a sync failed.
                     segment.redirty(0, segment.len());
@@ -261,7 +270,7 @@ impl Work<'_> {
             let settles = state.settles.load(Ordering::Relaxed) && !hurry;
             !settles && !state.stop.load(Ordering::Relaxed)
         };
-        match write_digest(self.options, number, goes_on) {
+        match write_digest(self.options, self.lock, number, goes_on) {
             Err(error) if error.is_out_of_space() || error.is_transient() => Ok(RETRY),
             Err(error) => Err(error),
             // Interrupted, because a caller could not wait: the digest is made again when there is
@@ -312,12 +321,16 @@ fn line_of(number: u64, bytes: &[u8], goes_on: impl Fn() -> bool) -> Option<Stri
 /// Writes the digest of a segment. Returns false if `goes_on` ended the work.
 fn write_digest(
     options: &Options,
+    lock: &Lock,
     number: u64,
     goes_on: impl Fn() -> bool,
 ) -> Result<bool, JournalError> {
+    lock.check(&options.dir)?;
     let segment = WriteSegment::open(&options.dir, number)?;
     let Some(line) = line_of(number, segment.bytes(), goes_on) else { return Ok(false) };
     drop(segment);
+    // Digesting takes a while.
+    lock.check(&options.dir)?;
     let path = segment::digest_path_of(&options.dir, number);
     let name = path.file_name().and_then(|name| name.to_str()).expect("it has a name of ours");
     replace_file(&*options.device, &options.dir, name, line.as_bytes())?;

@@ -4,36 +4,13 @@ use super::device::sync_dir;
 use super::preparer::Preparer;
 use super::seal::{self, Sealer};
 use super::segment::{PAGE_BYTES, SegmentHeader, WriteSegment};
-use super::{JournalError, Options, Position, Recovered, filesystem};
+use super::{JournalError, Lock, Options, Position, Recovered, filesystem};
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{EpochStart, FRAME_BYTES_MIN, Frame, FrameKind};
 use ringside_planted::{Bug, planted};
-use rustix::fs::{FlockOperation, flock};
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-/// Right to write a journal: one process at a time. The kernel frees the lock when the process
-/// ends, in any way.
-pub struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Takes the lock of a folder, which is created if it does not exist.
-    pub fn take(dir: &Path) -> Result<Self, JournalError> {
-        std::fs::create_dir_all(dir).map_err(JournalError::io(dir, "make the folder"))?;
-        let path = dir.join("LOCK");
-        let file = File::create(&path).map_err(JournalError::io(&path, "open the lock file"))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::InUse { path }),
-            Err(errno) => Err(JournalError::errno(&path, "lock")(errno)),
-        }
-    }
-}
 
 /// End of a journal, open for appending. Frames come sealed; the writer adds only the frame that
 /// ends a segment.
@@ -62,7 +39,6 @@ pub struct Writer {
     notes: Vec<String>,
     preparer: Preparer,
     sealer: Sealer,
-    _lock: Lock,
 }
 
 impl Writer {
@@ -85,7 +61,8 @@ impl Writer {
         };
         let last = last.filter(|last| !last.is_full);
         let mapping = last.as_ref().map(|last| last.segment.mapping());
-        let preparer = Preparer::start(&options, current, mapping, durable)?;
+        let lock = Arc::new(lock);
+        let preparer = Preparer::start(&options, &lock, current, mapping, durable)?;
         let is_new = last.is_none();
         let (segment, offset) = match last {
             Some(last) => (last.segment, last.end),
@@ -104,9 +81,8 @@ impl Writer {
             failed: false,
             notes,
             preparer,
-            sealer: Sealer::start(&options, left)?,
+            sealer: Sealer::start(&options, &lock, left)?,
             options,
-            _lock: lock,
         };
         if is_new {
             writer.begin_segment();

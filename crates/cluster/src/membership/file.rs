@@ -1,19 +1,18 @@
 //! Record, or another shared value, in a file, for several nodes on one machine.
 //!
-//! The content `{"revision":7,"record":{…}}` is replaced as a whole, under a lock that readers take
-//! as well. The lock is a file beside it with the ending `.lock`. That file is never removed,
-//! because a lock on a deleted file excludes nobody.
+//! The content `{"revision":7,"record":{…}}` is replaced as a whole, under a lock on the file that
+//! has the name. The first file gets its name only if there is none. So no reader needs a lock.
 
 use super::coordinator::{Coordinator, Kept, Revision, Swapped, Unavailable, Versioned};
 use super::record::Record;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use ringside_journal::FileLock;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
 
 /// Value in a file. A value that was read is synced to the device.
 pub struct KeptFile<T = Record> {
@@ -45,40 +44,45 @@ impl<T> KeptFile<T> {
 
 impl<T: Kept> Coordinator<T> for KeptFile<T> {
     fn read(&mut self) -> Result<Option<Versioned<T>>, Unavailable> {
-        let _lock = self.lock()?;
         self.kept()
     }
 
     fn swap(&mut self, expected: Option<Revision>, value: &T) -> Result<Swapped, Unavailable> {
-        let _lock = self.lock()?;
-        let version = self.kept()?.map(|(revision, _)| revision);
+        let lock = self.lock()?;
+        // A file that appears without the lock is another node's.
+        let found = if lock.is_some() { self.kept()? } else { None };
+        let version = found.map(|(revision, _)| revision);
         if version != expected {
             return Ok(Swapped::Conflict);
         }
         let revision = version.map_or(1, |Revision(revision)| revision + 1);
-        self.replace(&Content { revision, record: value.clone() })?;
-        Ok(Swapped::Done(Revision(revision)))
+        let content = Content { revision, record: value.clone() };
+        let is_new = match lock {
+            Some(lock) => self.replace(lock, &content).map(|()| true),
+            None => self.create(&content),
+        };
+        let is_new = is_new.map_err(at(&self.path))?;
+        self.sync_folder()?;
+        Ok(if is_new { Swapped::Done(Revision(revision)) } else { Swapped::Conflict })
     }
 }
 
 impl<T: Kept> KeptFile<T> {
-    /// Waits for the lock. The kernel frees the lock when the file is closed, however a process
-    /// ends.
-    fn lock(&self) -> Result<File, Unavailable> {
-        let path = self.beside(".lock");
-        let file = File::create(&path).map_err(at(&path))?;
+    /// Waits for the lock of the file; `None` if there is no file.
+    fn lock(&self) -> Result<Option<FileLock>, Unavailable> {
         let deadline = Instant::now() + LOCK_TIME_MAX;
         loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(file),
-                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
-                    std::thread::sleep(LOCK_PAUSE);
+            match FileLock::take(&self.path) {
+                Ok(lock) => return Ok(Some(lock)),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                    return Err(at(&self.path)(error));
                 }
-                Err(Errno::WOULDBLOCK) => {
-                    let held = format!("{}: somebody else keeps the lock", path.display());
+                Err(_) if Instant::now() < deadline => std::thread::sleep(LOCK_PAUSE),
+                Err(_) => {
+                    let held = format!("{}: somebody else keeps the lock", self.path.display());
                     return Err(Unavailable(held));
                 }
-                Err(errno) => return Err(at(&path)(errno.into())),
             }
         }
     }
@@ -98,32 +102,43 @@ impl<T: Kept> KeptFile<T> {
 
     /// Replaces the value. The old value counts until the new file has its name, and the new value
     /// from then on.
-    fn replace(&self, kept: &Content<T>) -> Result<(), Unavailable> {
-        let temporary = self.beside(".tmp");
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&temporary)?;
-            serde_json::to_writer(&file, kept)?;
-            file.write_all(b"\n")?;
-            file.sync_all()
-        };
-        write().map_err(at(&temporary))?;
-        std::fs::rename(&temporary, &self.path).map_err(at(&self.path))?;
-        self.sync_folder()
+    fn replace(&self, mut lock: FileLock, content: &Content<T>) -> io::Result<()> {
+        let mut temporary = self.path.clone().into_os_string();
+        temporary.push(".tmp");
+        let file = File::create(&temporary)?;
+        write(&file, content)?;
+        lock.replace(Path::new(&temporary), file)
+    }
+
+    /// Makes the file; returns false if there is one by now.
+    fn create(&self, content: &Content<T>) -> io::Result<bool> {
+        // Nodes that make the file at the same time must not share a temporary file.
+        let temporary = NamedTempFile::new_in(self.folder())?;
+        write(temporary.as_file(), content)?;
+        match temporary.persist_noclobber(&self.path) {
+            Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            named => Ok(named.map(|_| true)?),
+        }
     }
 
     fn sync_folder(&self) -> Result<(), Unavailable> {
-        let folder = match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
+        let folder = self.folder();
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
     }
 
-    fn beside(&self, ending: &str) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(ending);
-        name.into()
+    fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        }
     }
+}
+
+/// Writes a content and puts it on the device.
+fn write<T: Serialize>(mut file: &File, content: &Content<T>) -> io::Result<()> {
+    serde_json::to_writer(file, content)?;
+    file.write_all(b"\n")?;
+    file.sync_all()
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> Unavailable {

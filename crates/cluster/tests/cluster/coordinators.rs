@@ -129,7 +129,7 @@ fn a_file() {
     let names = std::fs::read_dir(folder.path()).unwrap();
     let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["record.json", "record.json.lock"]);
+    assert_eq!(names, ["record.json"]);
 }
 
 /// Checks that a call gives up in time, with a message that contains `text`.
@@ -162,14 +162,22 @@ fn a_file_in_trouble_is_unavailable_with_its_path() {
     }
     std::fs::write(&path, &whole).unwrap();
 
-    let lock = File::open(folder.path().join("record.json.lock")).unwrap();
+    let lock = File::open(&path).unwrap();
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockShared).unwrap();
-    unavailable(|| file.read(), PATIENCE, "somebody else keeps the lock");
-    drop(lock);
+    let text = format!("{}: somebody else keeps the lock", path.display());
+    unavailable(|| file.swap(Some(revision), &record(2, "a")), PATIENCE, &text);
     assert_eq!(file.read(), Ok(Some((revision, record(1, "a")))));
+    drop(lock);
+
+    let link = folder.path().join("link.json");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let through = || KeptFile::<Record>::new(&link).swap(Some(revision), &record(2, "a"));
+    unavailable(through, PATIENCE, link.to_str().unwrap());
+    assert_eq!(std::fs::read(&path).unwrap(), whole);
 
     let nowhere = folder.path().join("nowhere/record.json");
-    unavailable(|| KeptFile::<Record>::new(&nowhere).read(), PATIENCE, nowhere.to_str().unwrap());
+    let swap = || KeptFile::<Record>::new(&nowhere).swap(None, &record(1, "a"));
+    unavailable(swap, PATIENCE, nowhere.to_str().unwrap());
 }
 
 /// File that a node leaves behind if it stops while it writes.

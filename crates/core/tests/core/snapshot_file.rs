@@ -271,7 +271,7 @@ fn a_lie_with_correct_checksums_is_refused() {
         let error = snapshot.store(dir.path(), IDENTITY).expect_err("a lie");
         assert!(i > 2 || matches!(error.fault, SnapshotFault::Diverged { .. }), "{error}");
         assert!(error.to_string().contains("snapshot-0000"), "{error}");
-        assert_eq!(names(dir.path()), ["SNAPSHOTS.lock"], "nothing stays");
+        assert_eq!(names(dir.path()), ["SNAPSHOTS"], "nothing stays");
     }
 
     // The same lie in place of an honest file.
@@ -319,7 +319,7 @@ fn three_are_kept() {
         venue.store(dir);
         taken.insert(0, venue.seqno.0);
         assert_eq!(seqnos(dir), taken[..taken.len().min(3)]);
-        assert_eq!(names(dir).len(), taken.len().min(3) + 2, "and manifest and lock");
+        assert_eq!(names(dir).len(), taken.len().min(3) + 1, "and the manifest");
     }
     // Storing the same snapshot again changes nothing.
     Venue::after(&commands[..1_800]).store(dir);
@@ -411,4 +411,16 @@ fn two_that_take_snapshots_wait_for_each_other() {
         entry.read(IDENTITY).unwrap().restore(2, 0).unwrap();
     }
     assert_eq!(listing.entries[0].seqno, commands[1_899].seqno);
+}
+
+/// The lock is on the manifest: there is no other file to remove, and a link is not followed.
+#[test]
+fn a_manifest_that_is_a_link_is_refused_and_its_target_left_alone() {
+    let (dir, other) = (folder(), folder());
+    let target = other.path().join("target");
+    std::fs::write(&target, "content").unwrap();
+    std::os::unix::fs::symlink(&target, dir.path().join("SNAPSHOTS")).unwrap();
+    let error = Venue::after(&commands(500)).snapshot().store(dir.path(), IDENTITY);
+    assert!(error.is_err_and(|error| error.to_string().contains("SNAPSHOTS")));
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "content");
 }

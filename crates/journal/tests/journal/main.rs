@@ -6,5 +6,6 @@ mod faulty;
 mod journal;
 mod journal_runs;
 mod life;
+mod locks;
 mod recovery_table;
 mod segments;

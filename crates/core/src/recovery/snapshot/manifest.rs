@@ -6,16 +6,18 @@
 //!  checksum CRC32C-OF-THE-LINES-ABOVE
 //! ```
 //! Newest first. If the manifest is damaged or missing, the list is rebuilt from the snapshot
-//! files; each file is restored as a proof.
+//! files; each file is restored as a proof. The process that takes a snapshot locks the manifest,
+//! which is empty before the first snapshot.
 
-use super::{Snapshot, SnapshotError, SnapshotFault, at, io, name, read_file, write_synced};
-use ringside_journal::Identity;
+use super::{Snapshot, SnapshotError, SnapshotFault, at, io, read_file, sync_dir, write_synced};
+use ringside_journal::{FileLock, Identity};
 use ringside_model::domain::SeqNo;
-use rustix::fs::{FlockOperation, flock};
 use std::cmp::Reverse;
-use std::fs::File;
-use std::io::Write;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Number of snapshots that are kept.
 const KEPT: usize = 3;
@@ -47,14 +49,12 @@ pub struct Listing {
 pub fn list(dir: &Path, identity: Identity) -> Listing {
     let path = dir.join(MANIFEST);
     let parsed = match std::fs::read(&path) {
-        Ok(text) => parse(dir, &text).ok_or("damaged: it does not match its checksum".to_string()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if files(dir, ".snap").is_empty() {
-                return Listing::default();
-            }
-            Err("missing, but there are snapshots".to_string())
+        Ok(text) if !text.is_empty() => {
+            parse(dir, &text).ok_or("damaged: it does not match its checksum".to_string())
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.to_string()),
+        _ if files(dir, ".snap").is_empty() => return Listing::default(),
+        _ => Err("missing or empty, but there are snapshots".to_string()),
     };
     match parsed {
         Ok(entries) => drop_missing(entries),
@@ -83,14 +83,27 @@ impl Entry {
 
 const MANIFEST: &str = "SNAPSHOTS";
 
-/// Waits until no other process takes a snapshot in this directory, and locks it. The kernel
-/// releases the lock when the file is closed, however a process ends.
-pub(super) fn lock(dir: &Path) -> Result<File, SnapshotError> {
-    let path = dir.join("SNAPSHOTS.lock");
-    let file = File::create(&path).map_err(io("open the lock file")).map_err(at(&path))?;
-    let locked = rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive));
-    locked.map_err(|errno| io("lock")(errno.into())).map_err(at(&path))?;
-    Ok(file)
+/// Waits until no other process takes a snapshot in this directory, and locks the manifest.
+pub(super) fn lock(dir: &Path) -> Result<FileLock, SnapshotError> {
+    /// Pause between two tries: a snapshot takes seconds.
+    const PAUSE: Duration = Duration::from_millis(10);
+    let path = dir.join(MANIFEST);
+    loop {
+        match FileLock::take(&path) {
+            Ok(lock) => return Ok(lock),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(PAUSE),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let mut options = OpenOptions::new();
+                match options.write(true).create_new(true).mode(0o600).open(&path) {
+                    Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                        return Err(at(&path)(io("make the manifest")(error)));
+                    }
+                    _ => {}
+                }
+            }
+            Err(error) => return Err(at(&path)(io("lock")(error))),
+        }
+    }
 }
 
 /// Returns the path of the snapshot after a command.
@@ -99,8 +112,13 @@ pub(super) fn path_of(dir: &Path, seqno: SeqNo) -> PathBuf {
 }
 
 /// Adds a verified snapshot to the manifest and drops the oldest entries. Removes the files that
-/// are not valid any more, unless the listing found damage. The caller holds the lock.
-pub(super) fn commit(dir: &Path, listing: Listing, new: Entry) -> Result<(), SnapshotError> {
+/// are not valid any more, unless the listing found damage. The lock passes to the new manifest.
+pub(super) fn commit(
+    lock: &mut FileLock,
+    dir: &Path,
+    listing: Listing,
+    new: Entry,
+) -> Result<(), SnapshotError> {
     let Listing { mut entries, damage } = listing;
     entries.retain(|entry| entry.seqno != new.seqno);
     entries.truncate(KEPT - 1);
@@ -109,8 +127,9 @@ pub(super) fn commit(dir: &Path, listing: Listing, new: Entry) -> Result<(), Sna
 
     let path = dir.join(MANIFEST);
     let temporary = path.with_extension("tmp");
-    write_synced(&temporary, |file| file.write_all(text_of(&entries).as_bytes()))?;
-    name(&temporary, &path)?;
+    let file = write_synced(&temporary, |file| file.write_all(text_of(&entries).as_bytes()))?;
+    lock.replace(&temporary, file).map_err(io("name the file")).map_err(at(&path))?;
+    sync_dir(dir)?;
     if damage.is_empty() {
         remove_older(dir, &entries);
     }

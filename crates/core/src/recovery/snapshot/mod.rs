@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!  DIR/snapshot-000000001234.snap   the state after seqno 1234
-//!  DIR/SNAPSHOTS                    the manifest: which files count, newest first
-//!  DIR/SNAPSHOTS.lock               one process at a time takes a snapshot
+//!  DIR/SNAPSHOTS                    the manifest: which files count, newest first; locked by the
+//!                                   one process that takes a snapshot
 //! ```
 //!
 //! A file is valid only if the manifest names it. It is named only after it was read back, restored
@@ -145,12 +145,12 @@ impl Snapshot {
     /// adds it to the manifest. Drops the oldest snapshots. Waits while another process takes a
     /// snapshot there.
     pub fn store(&self, dir: &Path, identity: Identity) -> Result<StoredSnapshot, SnapshotError> {
-        let _lock = manifest::lock(dir)?;
+        let mut lock = manifest::lock(dir)?;
         let listing = list(dir, identity);
         let path = manifest::path_of(dir, self.place.seqno);
         let temporary = path.with_extension("tmp");
         let proven = write_synced(&temporary, |file| self.write_to(file, identity))
-            .and_then(|()| self.prove(&temporary, identity).map_err(at(&path)));
+            .and_then(|_| self.prove(&temporary, identity).map_err(at(&path)));
         let (bytes, crc, load) = proven.inspect_err(|_| {
             // The unfinished file would only take space.
             let _ = std::fs::remove_file(&temporary);
@@ -158,7 +158,7 @@ impl Snapshot {
         name(&temporary, &path)?;
         let entry =
             Entry { path: path.clone(), seqno: self.place.seqno, state: self.state_hash(), crc };
-        manifest::commit(dir, listing, entry)?;
+        manifest::commit(&mut lock, dir, listing, entry)?;
         let (orders, state) = (self.image.live_orders_at(self.place.time), self.state_hash());
         Ok(StoredSnapshot { path, bytes, seqno: self.place.seqno, orders, state, load })
     }
@@ -279,22 +279,29 @@ fn read_file(path: &Path) -> Result<Vec<u8>, SnapshotFault> {
     std::fs::read(path).map_err(io("read"))
 }
 
-/// Writes a file and syncs it. The content is on the device when this returns; the name may not be.
+/// Writes a file, syncs it and returns it. The content is on the device when this returns; the name
+/// may not be.
 fn write_synced(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
-) -> Result<(), SnapshotError> {
+) -> Result<File, SnapshotError> {
     let written = File::create(path).and_then(|file| {
         let mut file = BufWriter::with_capacity(1 << 18, file);
         write(&mut file)?;
-        file.into_inner()?.sync_all()
+        let file = file.into_inner()?;
+        file.sync_all().map(|()| file)
     });
     written.map_err(io("write")).map_err(at(path))
 }
 
 /// Gives a file its name, durably: the name never refers to an incomplete file.
 fn name(temporary: &Path, path: &Path) -> Result<(), SnapshotError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let named = std::fs::rename(temporary, path).and_then(|()| File::open(dir)?.sync_all());
-    named.map_err(io("name the file")).map_err(at(path))
+    std::fs::rename(temporary, path).map_err(io("name the file")).map_err(at(path))?;
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in a folder durable.
+fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {
+    let synced = File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(io("sync the folder")).map_err(at(dir))
 }
