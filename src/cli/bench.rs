@@ -18,7 +18,7 @@ mod source;
 pub mod sweep;
 pub mod tally;
 
-use super::{CliError, stop_on_signals};
+use super::{CliError, stop_on_signals, temporary_folder};
 use crate::cli::output::{self, out, outln};
 use crate::config::Config;
 use case::Case;
@@ -113,9 +113,7 @@ fn run_one(args: &BenchArgs, config: &Config, stop: &Arc<AtomicBool>) -> Result<
     let (load, warmup) = make_load(&args.load, commands.max(1), args.warmup)?;
     let mut config = config.clone();
     if args.keep_journal && config.journal.dir.as_os_str().is_empty() {
-        let kept = tempfile::Builder::new().prefix("ringside-bench-").tempdir();
-        let kept = kept.map_err(|error| CliError::Failure(format!("no folder: {error}")))?;
-        config.journal.dir = kept.keep();
+        config.journal.dir = temporary_folder()?.keep();
         progress::say(&format!("the journal stays in {}", config.journal.dir.display()));
     }
     let case = Case { config: &config, load: &load, warmup, pace, seed: *seed };
@@ -183,7 +181,8 @@ pub(super) fn parse_arrivals(text: &str) -> Result<ArrivalKind, String> {
     }
 }
 
-/// Writes an output file, and creates its directory first.
+/// Writes an output file, and creates its directory first. The user named both: the umask says who
+/// may read them.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)

@@ -1,7 +1,7 @@
 //! `ringside exec`: runs a file as a session, through the same sequencer, journal, matchers and
 //! publisher as every other session.
 
-use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals};
+use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals, temporary_folder};
 use crate::cli::output::{note, printed};
 use crate::config::Config;
 use clap::Args;
@@ -54,9 +54,8 @@ type Batch = Vec<(Command, Option<Nanos>)>;
 pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let input = open(&args.file)?;
     let format = format_of(args)?;
-    let temporary = config.journal.dir.as_os_str().is_empty().then(tempfile::tempdir).transpose();
-    let temporary = temporary
-        .map_err(|error| CliError::Failure(format!("cannot make a temporary folder: {error}")))?;
+    let is_temporary = config.journal.dir.as_os_str().is_empty();
+    let temporary = is_temporary.then(temporary_folder).transpose()?;
     let dir = temporary.as_ref().map_or(config.journal.dir.as_path(), |dir| dir.path());
     let layout = config.layout(&allowed_cores())?;
 

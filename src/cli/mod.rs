@@ -22,8 +22,10 @@ use crate::log;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use output::{note, out, outln};
 use ringside_core::recovery::replay::ReplayError;
-use ringside_journal::JournalError;
+use ringside_journal::{JournalError, access};
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -302,6 +304,9 @@ fn load(common: &Common, base: Config) -> Result<Config, CliError> {
     set(&common.idle, &mut config.pipeline.idle);
     set(&common.batch, &mut config.pipeline.batch_max);
     config.check()?;
+    if let Some(group) = config.group()? {
+        access::let_group_read(group);
+    }
     Ok(config)
 }
 
@@ -325,6 +330,13 @@ fn journal_dir(config: &Config) -> Result<&std::path::Path, CliError> {
         return Err(JournalError::Missing { dir: dir.to_path_buf() }.into());
     }
     Ok(dir)
+}
+
+/// Makes a folder for a journal that nobody named; it is removed on drop.
+fn temporary_folder() -> Result<tempfile::TempDir, CliError> {
+    let owner = Permissions::from_mode(0o700);
+    let made = tempfile::Builder::new().prefix("ringside-").permissions(owner).tempdir();
+    made.map_err(|error| CliError::Failure(format!("cannot make a temporary folder: {error}")))
 }
 
 /// Makes SIGTERM and SIGINT set `stop`, for a clean end: accepted commands finish, no further ones

@@ -23,13 +23,16 @@ use ringside_core::recovery::replay::Shape;
 use ringside_core::recovery::snapshotter::{Policy, Sizes};
 use ringside_core::venue;
 use ringside_edge::schedule::Part;
-use ringside_journal::{Kernel, Options, SEGMENT_BYTES_MIN};
+use ringside_journal::{Kernel, Options, SEGMENT_BYTES_MIN, access};
 use ringside_model::domain::SymbolId;
 use ringside_model::durability::Durability;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// File of the system with the names and numbers of its groups.
+const GROUPS: &str = "/etc/group";
 
 /// Complete configuration of the program.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -88,6 +91,9 @@ pub struct JournalSection {
     pub segments_ready: usize,
     /// Accepts `fsync` on a file system that is known to lose synced data.
     pub any_filesystem: bool,
+    /// Group that may read the files and folders that are made, by its name in `/etc/group` or its
+    /// number. Empty: only the user who runs the venue.
+    pub group: String,
 }
 
 /// Section `[snapshots]`: restart time and old segments.
@@ -146,6 +152,7 @@ impl Default for JournalSection {
             segment_bytes: 64 << 20,
             segments_ready: 2,
             any_filesystem: false,
+            group: String::new(),
         }
     }
 }
@@ -226,6 +233,7 @@ impl Config {
         }
         self.durability()?;
         self.clock.check()?;
+        self.group()?;
         let seconds = self.snapshots.max_restart_seconds;
         if !(seconds == 0.0 || (0.1..=86_400.0).contains(&seconds)) {
             return fail(
@@ -270,6 +278,29 @@ impl Config {
     pub fn durability(&self) -> Result<Durability, ConfigError> {
         let parsed = self.journal.durability.parse();
         parsed.map_err(|error| ConfigError(format!("config: journal.durability: {error}")))
+    }
+
+    /// Returns the number of the group that may read; `None` if there is none.
+    pub fn group(&self) -> Result<Option<u32>, ConfigError> {
+        let name = self.journal.group.as_str();
+        if name.is_empty() {
+            return Ok(None);
+        }
+        if let Ok(number) = name.parse() {
+            return Ok(Some(number));
+        }
+        let groups = std::fs::read_to_string(GROUPS).unwrap_or_default();
+        let number_of = |line: &str| {
+            let (of, rest) = line.split_once(':')?;
+            (of == name).then(|| rest.split(':').nth(1)?.parse().ok())?
+        };
+        let found = groups.lines().find_map(number_of);
+        found.map(Some).ok_or_else(|| {
+            ConfigError(format!(
+                "config: journal.group: {GROUPS} has no group {name:?}: make it with groupadd, or \
+                 give the number of a group"
+            ))
+        })
     }
 
     /// Returns all schedules, ready to run.
@@ -320,8 +351,18 @@ impl Config {
         Shape { shards: self.pipeline.shards, orders: self.engine.orders }
     }
 
-    /// Returns the options of the journal in `dir`.
+    /// Returns the options of the journal in `dir`, for a process that writes there.
+    ///
+    /// # Errors
+    /// If the process may not give its files to the group that the config names.
     pub fn journal_options(&self, dir: &Path) -> Result<Options, ConfigError> {
+        if self.group()?.is_some_and(|group| !access::is_member(group)) {
+            return Err(ConfigError(format!(
+                "config: journal.group: this process is no member of {:?}: add its user to the \
+                 group, or SupplementaryGroups= to its unit",
+                self.journal.group
+            )));
+        }
         Ok(Options {
             dir: dir.to_path_buf(),
             durability: self.durability()?,

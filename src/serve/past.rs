@@ -23,6 +23,7 @@ pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     let dir = &config.journal.dir;
     // The streams lie beside the journal: no other process may write there, and the streams of
     // another venue's journal must not be touched.
+    let options = config.journal_options(dir)?;
     let lock = Lock::take(dir)?;
     let identity = venue::identity(config.matching_hash());
     refuse_mismatch(dir, identity)?;
@@ -38,14 +39,14 @@ pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
         away: BTreeMap::new(),
         committed: Arc::default(),
     };
-    Ok(Standby::recover(lock, config.journal_options(dir)?, config.shape(), past)?)
+    Ok(Standby::recover(lock, options, config.shape(), past)?)
 }
 
 /// Cuts the journal of the config's folder behind a place in it. Returns the cut, if anything was
 /// cut.
 pub(super) fn cut_behind(config: &Config, place: &LogPlace) -> Result<Option<Cut>, ServeError> {
     let dir = &config.journal.dir;
-    let (lock, options) = (Lock::take(dir)?, config.journal_options(dir)?);
+    let (options, lock) = (config.journal_options(dir)?, Lock::take(dir)?);
     Ok(ringside_journal::cut_behind(&options, &lock, place)?)
 }
 

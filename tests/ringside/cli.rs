@@ -70,6 +70,7 @@ fn wrong_usage_and_wrong_config_have_their_codes() {
         ("[pipeline]\nidle = \"fast\"\n", "unknown idle strategy"),
         ("[pipeline]\nplan = \"sequencer\"\n", "pipeline.plan"),
         ("[journal]\ndurability = \"disk\"\n", "unknown durability"),
+        ("[journal]\ngroup = \"no-such-group\"\n", "journal.group: /etc/group has no group"),
         (
             "[[schedule]]\nzone = \"Mars\"\nevents = [{ at = \"09:00\", state = \"open\" }]\n",
             "Mars",

@@ -20,6 +20,7 @@ mod kill;
 mod load;
 mod load_venue;
 mod log;
+mod modes;
 mod order_types;
 mod partitions;
 mod power_cut;

@@ -2,7 +2,7 @@
 //! can stand between the journal and the kernel. The test sees each step in order, and can make one
 //! fail or have no effect, as a device may.
 
-use super::JournalError;
+use super::{JournalError, access};
 use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, Write};
@@ -65,7 +65,7 @@ pub fn replace_file(
     let mut file = None;
     device
         .perform(Step::Create(&temporary), &mut || {
-            file = Some(File::create(&temporary)?);
+            file = Some(access::create_file(&temporary)?);
             Ok(())
         })
         .map_err(failed)?;

@@ -11,12 +11,13 @@
 //!  DIR/00000002.cut-1234   bytes that a recovery cut off after seqno 1234
 //! ```
 //!
-//! `lock.rs` keeps other writers out. `segment.rs` has the bytes of a file and the mapping;
-//! `writer.rs` appends. Three threads work
-//! for the writer: `preparer.rs` prepares the next files, `toucher.rs` keeps the pages ahead of the
-//! writer writable, and `seal.rs` puts full files on the device. Each step that makes something
-//! durable passes through `device.rs`. `filesystem.rs` checks if a folder is worth such a step,
-//! `low_space.rs` handles a full disk, and `bus_error.rs` a page that is gone.
+//! `lock.rs` keeps other writers out, and `access.rs` makes files and folders and says who may read
+//! them, also those beside the journal. `segment.rs` has the bytes of a file and the mapping;
+//! `writer.rs` appends. Three threads work for the writer: `preparer.rs` prepares the next files,
+//! `toucher.rs` keeps the pages ahead of the writer writable, and `seal.rs` puts full files on the
+//! device. Each step that makes something durable passes through `device.rs`. `filesystem.rs`
+//! checks if a folder is worth such a step, `low_space.rs` handles a full disk, and `bus_error.rs`
+//! a page that is gone.
 //!
 //! `reader.rs` walks and checks; `read_ahead.rs` does so on a thread of its own. `damage.rs`
 //! examines the bytes after the last good frame, `recovery.rs` decides about them, and `cut.rs`
@@ -27,6 +28,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![warn(unreachable_pub)]
 
+pub mod access;
 mod bus_error;
 mod cut;
 mod damage;

@@ -4,7 +4,7 @@
 //! a second writer in. So the lock lies on the data itself. The kernel frees a lock when the
 //! process ends, in any way.
 
-use super::JournalError;
+use super::{JournalError, access};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -22,16 +22,13 @@ impl Lock {
     /// Takes the lock of a folder, which is created if it does not exist. The path of the folder
     /// may lead through symbolic links; the lock is on the folder that they lead to.
     pub fn take(dir: &Path) -> Result<Self, JournalError> {
-        std::fs::create_dir_all(dir).map_err(JournalError::io(dir, "make the folder"))?;
+        access::create_folder(dir).map_err(JournalError::io(dir, "make the folder"))?;
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(OFlags::DIRECTORY.bits() as i32);
         let folder = options.open(dir).map_err(JournalError::io(dir, "open the folder"))?;
         exclude(&folder, dir, dir)?;
         let path = dir.join("LOCK");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        options.mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
-        let older = match options.open(&path) {
+        let older = match access::open_or_create(&path, OFlags::NOFOLLOW) {
             Err(_) if path.is_symlink() => return Err(JournalError::LockIsLink { path }),
             opened => opened.map_err(JournalError::io(&path, "open the lock file"))?,
         };

@@ -5,11 +5,11 @@ use super::device::{Device, Step, sync_dir};
 use super::low_space;
 use super::segment::{self, Mapping, PAGE_BYTES, WriteSegment, path_of};
 use super::toucher::Toucher;
-use super::{JournalError, Lock, Options};
+use super::{JournalError, Lock, Options, access};
 use ringside_model::durability::Durability;
 use ringside_model::frame::FRAME_BYTES_MAX;
 use rustix::fs::{FallocateFlags, fallocate};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -280,9 +280,7 @@ fn create(
     let mut file = None;
     device
         .perform(Step::Create(temporary), &mut || {
-            let created =
-                OpenOptions::new().write(true).create(true).truncate(true).open(temporary);
-            file = Some(created?);
+            file = Some(access::create_file(temporary)?);
             Ok(())
         })
         .map_err(JournalError::io(temporary, "create the segment"))?;

@@ -7,7 +7,7 @@ use super::load::{Load, Pace};
 use super::progress;
 use super::source::FlowSource;
 use super::tally::Tally;
-use crate::cli::CliError;
+use crate::cli::{CliError, temporary_folder};
 use crate::config::Config;
 use ringside_core::pipeline::plan::allowed_cores;
 use ringside_core::pipeline::{Control, Trace};
@@ -91,12 +91,8 @@ impl Case<'_> {
     /// Runs the load and proves the outcome, in the journal folder of the config or in a temporary
     /// one.
     pub fn run(&self, stop: &Arc<AtomicBool>) -> Result<(Outcome, Proof), CliError> {
-        let temporary = match self.config.journal.dir.as_os_str().is_empty() {
-            true => Some(tempfile::tempdir().map_err(|error| {
-                CliError::Failure(format!("cannot make a temporary folder: {error}"))
-            })?),
-            false => None,
-        };
+        let is_temporary = self.config.journal.dir.as_os_str().is_empty();
+        let temporary = is_temporary.then(temporary_folder).transpose()?;
         let dir = temporary.as_ref().map_or(self.config.journal.dir.as_path(), |dir| dir.path());
         let outcome = self.measure(dir, stop)?;
         let proof = self.prove(dir, &outcome)?;

@@ -33,6 +33,8 @@ pub struct Place {
     host: Ipv4Addr,
     /// Network namespace of the address, if it is another one.
     namespace: Option<String>,
+    /// Umask of the program, if it is another one than that of the tests.
+    umask: Option<String>,
     settings: BTreeMap<String, String>,
 }
 
@@ -56,7 +58,7 @@ impl Place {
     }
 
     fn at_host(dir: TempDir, host: Ipv4Addr, namespace: Option<String>) -> Place {
-        let mut place = Place { dir, host, namespace, settings: BTreeMap::new() };
+        let mut place = Place { dir, host, namespace, umask: None, settings: BTreeMap::new() };
         for (key, port) in [
             ("GATEWAY__LISTEN", ORDERS),
             ("GATEWAY__ADMIN", OPERATOR),
@@ -82,6 +84,11 @@ impl Place {
         self.settings.insert(name.into(), value.into());
     }
 
+    /// Sets the umask of the program.
+    pub fn set_umask(&mut self, umask: &str) {
+        self.umask = Some(umask.into());
+    }
+
     /// Returns the folder of the journal.
     pub fn journal(&self) -> PathBuf {
         self.dir.path().join("journal")
@@ -100,9 +107,14 @@ impl Place {
     /// Returns the program with its config.
     pub fn command(&self, words: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_ringside");
-        let mut command = match &self.namespace {
-            None => Command::new(program),
-            Some(namespace) => {
+        let mut command = match (&self.namespace, &self.umask) {
+            (None, None) => Command::new(program),
+            (None, Some(umask)) => {
+                let mut command = Command::new("sh");
+                command.arg("-c").arg(format!("umask {umask}; exec \"$0\" \"$@\"")).arg(program);
+                command
+            }
+            (Some(namespace), _) => {
                 let mut command = Command::new("ip");
                 command.args(["netns", "exec", namespace, program]);
                 command

@@ -5,7 +5,7 @@
 
 use super::coordinator::{Coordinator, Kept, Revision, Swapped, Unavailable, Versioned};
 use super::record::Record;
-use ringside_journal::FileLock;
+use ringside_journal::{FileLock, access};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -105,7 +105,7 @@ impl<T: Kept> KeptFile<T> {
     fn replace(&self, mut lock: FileLock, content: &Content<T>) -> io::Result<()> {
         let mut temporary = self.path.clone().into_os_string();
         temporary.push(".tmp");
-        let file = File::create(&temporary)?;
+        let file = access::create_file(Path::new(&temporary))?;
         write(&file, content)?;
         lock.replace(Path::new(&temporary), file)
     }
@@ -114,6 +114,7 @@ impl<T: Kept> KeptFile<T> {
     fn create(&self, content: &Content<T>) -> io::Result<bool> {
         // Nodes that make the file at the same time must not share a temporary file.
         let temporary = NamedTempFile::new_in(self.folder())?;
+        access::settle(temporary.as_file())?;
         write(temporary.as_file(), content)?;
         match temporary.persist_noclobber(&self.path) {
             Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => Ok(false),

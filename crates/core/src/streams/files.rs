@@ -8,6 +8,7 @@
 
 use super::positions::PositionsError;
 use memmap2::{MmapMut, MmapRaw};
+use ringside_journal::access;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind};
@@ -162,13 +163,14 @@ pub(super) fn remove_all(dir: &Path) -> Result<(), StoreError> {
 /// length.
 pub(super) fn make(path: &Path, bytes: u64) -> Result<(), StoreError> {
     let temporary = path.with_extension(TEMPORARY);
-    let made = File::create(&temporary).map_err(StoreError::io(&temporary, "create")).and_then(
-        // Without reserved space, a full disk would end the process in the middle of a store.
-        |file| {
-            fallocate(&file, FallocateFlags::empty(), 0, bytes)
-                .map_err(StoreError::io(&temporary, "reserve space for the streams in"))
-        },
-    );
+    let made =
+        access::create_file(&temporary).map_err(StoreError::io(&temporary, "create")).and_then(
+            // Without reserved space, a full disk would end the process in the middle of a store.
+            |file| {
+                fallocate(&file, FallocateFlags::empty(), 0, bytes)
+                    .map_err(StoreError::io(&temporary, "reserve space for the streams in"))
+            },
+        );
     let named = made.and_then(|()| {
         std::fs::rename(&temporary, path).map_err(StoreError::io(path, "name the file"))
     });

@@ -16,6 +16,7 @@ use super::positions::{
 };
 use super::reader::StreamReader;
 use super::{StreamId, StreamSink};
+use ringside_journal::access;
 use ringside_model::domain::SeqNo;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ impl Store {
     /// removed.
     pub fn open(options: &Options) -> Result<Self, StoreError> {
         let dir = &options.dir;
-        std::fs::create_dir_all(dir).map_err(StoreError::io(dir, "make the folder"))?;
+        access::create_folder(dir).map_err(StoreError::io(dir, "make the folder"))?;
         let found = Head::open(dir, options.identity)?;
         let trusted_to = found.as_ref().map_or(SeqNo(0), Head::trusted_to);
         let head = match found {

@@ -13,8 +13,10 @@
 //! ```
 
 use ringside_core::streams::{Cursor, StreamId, StreamReader};
+use ringside_journal::access;
 use ringside_wire::split_block;
-use std::fs::{File, OpenOptions, TryLockError};
+use rustix::fs::OFlags;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -81,14 +83,8 @@ impl Capture {
     /// now. Later steps compare the rest.
     pub fn open(path: &Path, mut reader: StreamReader) -> Result<Capture, CaptureError> {
         let failed = |error| CaptureError::Io { path: path.into(), error };
-        let mut options = OpenOptions::new();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed)?;
+        // A name that the operator chose may be a link.
+        let file = access::open_or_create(path, OFlags::empty()).map_err(failed)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => CaptureError::InUse(path.into()),
             TryLockError::Error(error) => failed(error),

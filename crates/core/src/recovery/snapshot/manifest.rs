@@ -10,12 +10,11 @@
 //! which is empty before the first snapshot.
 
 use super::{Snapshot, SnapshotError, SnapshotFault, at, io, read_file, sync_dir, write_synced};
-use ringside_journal::{FileLock, Identity};
+use ringside_journal::{FileLock, Identity, access};
 use ringside_model::domain::SeqNo;
+use rustix::fs::OFlags;
 use std::cmp::Reverse;
-use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -93,13 +92,8 @@ pub(super) fn lock(dir: &Path) -> Result<FileLock, SnapshotError> {
             Ok(lock) => return Ok(lock),
             Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(PAUSE),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let mut options = OpenOptions::new();
-                match options.write(true).create_new(true).mode(0o600).open(&path) {
-                    Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                        return Err(at(&path)(io("make the manifest")(error)));
-                    }
-                    _ => {}
-                }
+                let made = access::open_or_create(&path, OFlags::NOFOLLOW);
+                made.map_err(io("make the manifest")).map_err(at(&path))?;
             }
             Err(error) => return Err(at(&path)(io("lock")(error))),
         }

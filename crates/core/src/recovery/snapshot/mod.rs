@@ -23,7 +23,7 @@ use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::{UsedIds, UsedRows};
 use crate::streams::StreamsImage;
 use ringside_engine::{Engine, Image, OrderImage, ReserveImage, Shard};
-use ringside_journal::{Identity, LogPlace};
+use ringside_journal::{Identity, LogPlace, access};
 use ringside_model::domain::{OrderId, Quantity, SeqNo, SessionId, SymbolId};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{EpochStart, HashProbe};
@@ -285,7 +285,7 @@ fn write_synced(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<File, SnapshotError> {
-    let written = File::create(path).and_then(|file| {
+    let written = access::create_file(path).and_then(|file| {
         let mut file = BufWriter::with_capacity(1 << 18, file);
         write(&mut file)?;
         let file = file.into_inner()?;
