@@ -4,7 +4,7 @@ use super::venue::{
     ACTOR, APART, CROWD, FIRM, MIDDLE, OPERATOR, SYMBOL, Size, Venue, limit, special,
 };
 use super::{Outcome, Row};
-use ringside_model::command::{Action, Enter, SetBands, SetQuote, SpecialTerms};
+use ringside_model::command::{Action, Enter, Modify, SetBands, SetQuote, SpecialTerms};
 use ringside_model::domain::{AtBand, Peg, Price, Quantity, SelfTrade, Side};
 
 pub const ROWS: &[Row] = &[
@@ -16,6 +16,7 @@ pub const ROWS: &[Row] = &[
     Row { what: "bid above the bounds of 10^5 pegs", run: |size| moves_none(size, 1, 0) },
     Row { what: "bid above the band that holds 10^5 pegs", run: held_by_band },
     Row { what: "bid below the offsets of 10^5 parked pegs", run: below_offsets },
+    Row { what: "bid after another marking of an order beside 10^5 pegs", run: after_marking },
     Row {
         what: "quote over 2,000 midpoint pegs with minimums, 10^5 own orders elsewhere",
         run: moves_minimums,
@@ -88,6 +89,22 @@ fn held_by_band(size: Size) -> Outcome {
         venue.apply(CROWD, SYMBOL, special(limit(id, Side::Buy, 10, 0), terms));
     }
     steps(&mut venue, size, 1, 0)
+}
+
+/// An order that is no peg gets another marking before each quote.
+fn after_marking(size: Size) -> Outcome {
+    let bounded = SpecialTerms { peg_limit: Price(MIDDLE - 10_000), ..PRIMARY };
+    let mut venue = with_pegs(size.of(100_000), bounded);
+    let id = venue.new_id();
+    let terms = SpecialTerms { hidden: true, ..SpecialTerms::NONE };
+    venue.apply(ACTOR, SYMBOL, special(limit(id.0, Side::Sell, 10, 2 * MIDDLE), terms));
+    let (mut bid, mut side) = (BID, Side::Sell);
+    venue.measure(size, (15, 1, 0), |venue| {
+        bid += 1;
+        side = if side == Side::Sell { Side::Short } else { Side::Sell };
+        venue.apply(ACTOR, SYMBOL, Action::Modify(Modify { id, side: Some(side), quantity: None }));
+        venue.time(OPERATOR, SYMBOL, quote(bid, OFFER))
+    })
 }
 
 /// The bid has fallen to what the pegs have as their offset.

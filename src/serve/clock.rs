@@ -3,12 +3,27 @@
 
 use crate::config::ClockSection;
 use ringside_core::clock::{Clock, ClockKeeper, Compared, OfficialClock, SystemClock};
+use ringside_model::domain::Nanos;
 use std::time::{Duration, Instant};
 
 /// Interval of the comparisons.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Interval at which a fault that lasts is told again.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
+
+/// Returns the official clock of a venue that begins to lead behind a command of this official
+/// time. A wall clock that does not fit is not followed: official time goes on from the last
+/// command.
+pub(super) fn begin(section: &ClockSection, last: Nanos) -> OfficialClock {
+    let wall = SystemClock.now();
+    match section.fault_at_start(wall, last) {
+        None => OfficialClock::at(wall),
+        Some(fault) => {
+            tracing::warn!(event = "clock_not_believed", "{fault}");
+            OfficialClock::at(last)
+        }
+    }
+}
 
 /// Keeper of a venue's clock that tells what it finds.
 pub(super) struct ClockWatch {
@@ -21,9 +36,9 @@ pub(super) struct ClockWatch {
 }
 
 impl ClockWatch {
-    /// Creates the watch of a clock.
-    pub(super) fn new(clock: OfficialClock, section: &ClockSection) -> Self {
-        let keeper = ClockKeeper::new(clock, section.limits());
+    /// Creates the watch of a clock in a venue whose last command has the official time `last`.
+    pub(super) fn new(clock: OfficialClock, section: &ClockSection, last: Nanos) -> Self {
+        let keeper = ClockKeeper::new(clock, section.limits(), last);
         ClockWatch { keeper, next: Instant::now(), told_apart: None, told_still: None }
     }
 

@@ -143,7 +143,7 @@ impl LiveVenue {
         first: Option<u64>,
     ) -> Result<LiveVenue, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
-        let clock = OfficialClock::of_machine();
+        let clock = clock::begin(&config.clock, venue.time());
         let Past { projections, mut directory, mut away, .. } = past;
         let states = projections.states().clone();
         states.begin();
@@ -183,7 +183,7 @@ impl LiveVenue {
         let first = first.unwrap_or_else(|| reader.next_number(StreamId::MARKET_DATA));
         let sender = feed::sender(config, &session, reader.clone(), first)?;
         let service = feed::service(config, &session, &reader, passwords, &mut addresses)?;
-        let restart = std::mem::take(&mut venue.restart);
+        let (last, restart) = (venue.time(), std::mem::take(&mut venue.restart));
         let source = NetworkSource::new(commands, queue);
         Ok(LiveVenue {
             venue,
@@ -195,7 +195,7 @@ impl LiveVenue {
             states,
             timers,
             timer_clock,
-            clock_watch: ClockWatch::new(clock.clone(), &config.clock),
+            clock_watch: ClockWatch::new(clock.clone(), &config.clock, last),
             clock,
             desk,
             layout,

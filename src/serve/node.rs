@@ -42,7 +42,6 @@ pub fn run(
     leads: impl Fn(&LiveVenue),
 ) -> Result<(), ServeError> {
     let mut recovered = Recovered::new(config)?;
-    super::check_clock(config, recovered.standby.place().time)?;
     restarted(&recovered.standby.restart);
     let has_lost = recovered.standby.restart.has_lost;
     let mut running = Running::start(config, passwords, has_lost, stop)?;

@@ -1,6 +1,7 @@
 //! `ringside client` with its input from a pipe.
 
 use crate::fake_venue::{FakeVenue, Faults};
+use crate::served::{ORDERS, Place};
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -106,6 +107,23 @@ fn an_answer_that_nobody_waits_for_sends_nothing_again() {
     let said = said(&client(&venue, &[], "buy 1 AAPL 1\nquit\n"));
     assert!(said.iter().any(|line| line.contains("accepted")), "{said:?}");
     assert!(!said.iter().any(|line| line.contains("logged in again")), "{said:?}");
+}
+
+#[test]
+fn a_request_that_the_venue_ignores_holds_up_nothing() {
+    let place = Place::new();
+    let venue = place.start();
+    let mut client = Command::new("timeout");
+    client.args(["20", env!("CARGO_BIN_EXE_ringside"), "client", "--user", "DEMO02"]);
+    client.args(["--address", &place.at(ORDERS).to_string()]);
+    let mut client = client.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = b"buy 10 MSFT 400\nreplace 99 50 187\nreplace 98 50 187\nbuy 10 MSFT 401\nquit\n";
+    client.stdin.take().unwrap().write_all(lines).unwrap();
+    let output = client.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.matches("accepted").count(), 2, "{said}");
+    venue.stop();
 }
 
 #[test]

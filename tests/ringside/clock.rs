@@ -42,6 +42,7 @@ fn a_start_far_from_the_last_command_needs_a_word() {
         assert!(said.contains(what) && said.contains("--accept-clock"), "{said}");
         let venue = crate::served::Venue::spawn_with(&place, &["serve", "--accept-clock"]);
         assert!(venue.becomes_ready(), "{}", venue.said());
+        assert!(last < now() || venue.says("[time_stands_still"), "{}", venue.said());
         venue.stop();
     }
     let place = ended_at(now() - 6 * DAY);
@@ -103,6 +104,8 @@ fn a_step_of_the_clock_waits_for_an_operator() {
     let mut operator = Operator(BufReader::new(socket));
     let is_near = |official: Duration, wall: Duration| official.abs_diff(wall) < DAY / 96;
     assert!(is_near(operator.official(), now()));
+    let refused = operator.ask(r#"{"op":"take_clock_step","dry_run":true}"#, &["error"]);
+    assert!(refused["error"].as_str().is_some_and(|e| e.contains("line of its own")), "{refused}");
     let refused = operator.take_step();
     assert!(refused["error"].as_str().is_some_and(|e| e.contains("no step")), "{refused}");
 

@@ -4,7 +4,7 @@
 
 use ringside_model::domain::Nanos;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Source of official times.
@@ -35,8 +35,8 @@ struct Shared {
     began_at: AtomicU64,
     /// Time by which the wall clock is ahead, in ns, if that is more than is slewed; otherwise 0.
     ahead_ns: AtomicI64,
-    /// True if an operator wants the step of the wall clock to be taken.
-    is_step_wanted: AtomicBool,
+    /// Step of the wall clock that an operator wants to be taken, in ns; 0 for none.
+    wanted_ns: AtomicI64,
 }
 
 impl OfficialClock {
@@ -46,7 +46,7 @@ impl OfficialClock {
             began: Instant::now(),
             began_at: AtomicU64::new(time),
             ahead_ns: AtomicI64::new(0),
-            is_step_wanted: AtomicBool::new(false),
+            wanted_ns: AtomicI64::new(0),
         }))
     }
 
@@ -61,11 +61,11 @@ impl OfficialClock {
         Nanos(self.0.began_at.load(Ordering::Relaxed).saturating_add(self.running_ns()))
     }
 
-    /// Lets the keeper take the step of the wall clock. Returns the length of the step in ns,
-    /// below 0 for a step back; 0 if the clocks are not apart.
+    /// Lets the keeper take the present step of the wall clock, but no other. Returns the length of
+    /// the step in ns, below 0 for a step back; 0 if the clocks are not apart.
     pub fn want_step(&self) -> i64 {
         let ahead_ns = self.0.ahead_ns.load(Ordering::Relaxed);
-        self.0.is_step_wanted.store(ahead_ns != 0, Ordering::Relaxed);
+        self.0.wanted_ns.store(ahead_ns, Ordering::Relaxed);
         ahead_ns
     }
 
@@ -101,7 +101,7 @@ pub struct ClockKeeper {
     limits: ClockLimits,
     /// Time since the begin of the clock at the latest comparison, in ns.
     compared_ns: u64,
-    /// Latest official time before a step back.
+    /// Latest official time of a command, as far as that is ahead of the clock.
     latest: Nanos,
 }
 
@@ -117,10 +117,10 @@ pub enum Compared {
 }
 
 impl ClockKeeper {
-    /// Creates the keeper of a clock.
-    pub fn new(clock: OfficialClock, limits: ClockLimits) -> Self {
+    /// Creates the keeper of a clock in a venue whose last command has the official time `latest`.
+    pub fn new(clock: OfficialClock, limits: ClockLimits, latest: Nanos) -> Self {
         let compared_ns = clock.running_ns();
-        ClockKeeper { clock, limits, compared_ns, latest: Nanos(0) }
+        ClockKeeper { clock, limits, compared_ns, latest }
     }
 
     /// Compares the official clock with the wall clock, and slews it.
@@ -135,15 +135,16 @@ impl ClockKeeper {
             .clamp(i64::MIN.into(), i64::MAX.into()) as i64;
         let passed_ns = running_ns.saturating_sub(self.compared_ns);
         self.compared_ns = running_ns;
-        let is_close = u128::from(ahead_ns.unsigned_abs()) <= self.limits.step_max.as_nanos();
+        let is_small = |ns: u64| u128::from(ns) <= self.limits.step_max.as_nanos();
+        let is_close = is_small(ahead_ns.unsigned_abs());
         shared.ahead_ns.store(if is_close { 0 } else { ahead_ns }, Ordering::Relaxed);
-        let is_step_wanted = shared.is_step_wanted.swap(false, Ordering::Relaxed);
+        let wanted_ns = shared.wanted_ns.swap(0, Ordering::Relaxed);
         if is_close {
             let most = u128::from(passed_ns) * u128::from(self.limits.slew_ppm) / 1_000_000;
             let most = i64::try_from(most).unwrap_or(i64::MAX);
             self.clock.change_by(ahead_ns.clamp(-most, most));
             Compared::Close
-        } else if is_step_wanted {
+        } else if wanted_ns != 0 && is_small(ahead_ns.abs_diff(wanted_ns)) {
             self.latest = self.latest.max(Nanos(official));
             self.clock.change_by(ahead_ns);
             shared.ahead_ns.store(0, Ordering::Relaxed);
@@ -153,8 +154,8 @@ impl ClockKeeper {
         }
     }
 
-    /// Returns how long the official time of commands still stands still after a step back. No
-    /// command has an earlier time than the one before it.
+    /// Returns how long the official time of commands still stands still, because the clock is
+    /// behind the last command. No command has an earlier time than the one before it.
     pub fn stands_still(&self) -> Duration {
         Duration::from_nanos(self.latest.0.saturating_sub(self.clock.read().0))
     }
@@ -169,7 +170,8 @@ mod tests {
 
     /// Clock that began at 1,000 s, with its keeper.
     fn keeper() -> ClockKeeper {
-        let mut keeper = ClockKeeper::new(OfficialClock::at(Nanos(1_000 * SECOND)), LIMITS);
+        let mut keeper =
+            ClockKeeper::new(OfficialClock::at(Nanos(1_000 * SECOND)), LIMITS, Nanos(0));
         keeper.compared_ns = 0;
         keeper
     }
@@ -227,13 +229,25 @@ mod tests {
         assert_eq!(keeper.compare_at(Nanos(0), 0), Compared::Apart(-1_000 * SECOND as i64));
         assert_ne!(keeper.clock.want_step(), 0);
         assert_eq!(keeper.compare_at(Nanos(1_000 * SECOND), 0), Compared::Close);
-        assert_ne!(keeper.compare_at(Nanos(0), 0), Compared::Taken(-1_000 * SECOND as i64));
+        assert_eq!(keeper.compare_at(Nanos(0), 0), Compared::Apart(-1_000 * SECOND as i64));
+        assert_ne!(keeper.clock.want_step(), 0);
+        let another = Nanos(3_000 * SECOND);
+        assert_eq!(keeper.compare_at(another, 0), Compared::Apart(2_000 * SECOND as i64));
+    }
+
+    #[test]
+    fn time_stands_still_until_the_clock_has_reached_the_last_command() {
+        let clock = OfficialClock::at(Nanos(1_000 * SECOND));
+        let keeper = ClockKeeper::new(clock, LIMITS, Nanos(1_500 * SECOND));
+        assert!(keeper.stands_still() > Duration::from_secs(400));
+        let clock = OfficialClock::at(Nanos(1_000 * SECOND));
+        assert!(ClockKeeper::new(clock, LIMITS, Nanos(1_000 * SECOND)).stands_still().is_zero());
     }
 
     #[test]
     fn the_limits_of_numbers_are_no_panic() {
         for time in [0, u64::MAX] {
-            let mut keeper = ClockKeeper::new(OfficialClock::at(Nanos(time)), LIMITS);
+            let mut keeper = ClockKeeper::new(OfficialClock::at(Nanos(time)), LIMITS, Nanos(time));
             for wall in [0, u64::MAX] {
                 keeper.compare(Nanos(wall));
                 keeper.clock.want_step();

@@ -4,7 +4,7 @@ use super::matching::describe;
 use super::orders::{Bucket, NIL, Order, Slot};
 use super::{Engine, cut, reject};
 use ringside_model::command::Sequenced;
-use ringside_model::domain::{OrderId, Quantity, Side, SymbolId};
+use ringside_model::domain::{OrderId, Peg, Quantity, Side, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Canceled, Modified, ReportSink, Subject};
 
@@ -88,7 +88,8 @@ impl Engine {
         let price = level.price();
         level.subtract(shown);
         let attributes = order.attributes.with_side(side);
-        if side != marked && attributes.is_special() {
+        let is_peg = || self.terms_of(&order).is_some_and(|terms| terms.peg != Peg::None);
+        if side != marked && is_peg() {
             self.pegs.settle(SymbolId(order.symbol), None);
         }
         let modified = Order { open: order.open - shown, attributes, ..order };

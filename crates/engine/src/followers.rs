@@ -32,7 +32,8 @@ pub(super) struct Follower {
     pub since: u64,
     pub owner: Owner,
     pub terms: SpecialTerms,
-    /// Limit that the terms want at the present quote; `None` if the peg belongs out of the book.
+    /// Limit that the terms want at the present quote; `None` if the peg belongs out of the book,
+    /// and where nobody asks for the limit.
     pub price: Option<i64>,
 }
 
@@ -138,7 +139,7 @@ impl Followers {
         }
     }
 
-    /// Returns all pegs in the book of a symbol, in the order of their entry.
+    /// Returns all pegs in the book of a symbol, in the order of their entry, without their limits.
     pub(crate) fn in_book(&self, symbol: SymbolId) -> Vec<Follower> {
         self.find(symbol, false, |_| (Sought::ALL, None))
     }

@@ -187,12 +187,15 @@ impl Engine {
         moves.sort_unstable_by_key(|&(order, ..)| order);
         for (_, slot, number, peg) in moves {
             // A peg before it may have traded with it; the slot then has another number.
-            if self.orders.get(slot).number == number {
-                if !self.has_work(traded) {
-                    return false;
-                }
-                self.move_peg(at, book, (slot, peg), traded, sink);
+            if self.orders.get(slot).number != number {
+                continue;
             }
+            // A peg that is held where it stands needs no work.
+            let Some(limit) = self.new_limit_of_peg(book, slot, peg) else { continue };
+            if !self.has_work(traded) {
+                return false;
+            }
+            self.move_peg(at, book, (slot, peg, limit), traded, sink);
         }
         true
     }
@@ -212,11 +215,12 @@ impl Engine {
         if planted(Bug::PegsBackByNumber) {
             parked.sort_by_key(|&(slot, _)| self.orders.get(slot).number);
         }
-        for peg in parked {
+        for (slot, peg) in parked {
+            let Some(limit) = self.new_limit_of_peg(book, slot, peg) else { continue };
             if !self.has_work(traded) {
                 return false;
             }
-            self.move_peg(at, book, peg, traded, sink);
+            self.move_peg(at, book, (slot, peg, limit), traded, sink);
         }
         true
     }
@@ -237,26 +241,34 @@ impl Engine {
         price.ok().filter(|_| self.books[book].is_open())
     }
 
-    /// Moves one peg to the limit that it follows, as far as the bands and the short sale price
-    /// test permit.
+    /// Returns the limit to which a peg is to move, as far as the bands and the short sale price
+    /// test permit, or the reason that ends the peg; `None` if the peg stays where it stands.
+    fn new_limit_of_peg(
+        &self,
+        book: usize,
+        slot: Slot,
+        peg: &Follower,
+    ) -> Option<Result<i64, Reason>> {
+        let order = self.orders.get(slot);
+        let terms = LimitTerms::of_order(order, Some(&peg.terms));
+        let limit = self.guarded_price(book, terms, peg.price?);
+        let stands_at = self.levels.get(order.level).price();
+        (order.attributes.is_parked() || limit != Ok(stands_at)).then_some(limit)
+    }
+
+    /// Moves one peg to a new limit, or ends it.
     fn move_peg(
         &mut self,
         at: &Sequenced,
         book: usize,
-        (slot, peg): (Slot, &Follower),
+        (slot, peg, limit): (Slot, &Follower, Result<i64, Reason>),
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) {
-        let Follower { since, terms: asked, price, .. } = *peg;
-        let Some(price) = price else { return };
-        let order = self.orders.get(slot);
-        let stands_at =
-            (!order.attributes.is_parked()).then(|| self.levels.get(order.level).price());
-        match self.guarded_price(book, LimitTerms::of_order(order, Some(&asked)), price) {
+        match limit {
             Err(reason) => self.cancel_resting(slot, reason.of_end(), sink),
-            Ok(price) if stands_at == Some(price) => {}
             Ok(price) => {
-                let terms = KeptTerms { asked, since };
+                let terms = KeptTerms { asked: peg.terms, since: peg.since };
                 self.enter_again(at, book, (slot, price), terms, traded, sink);
             }
         }

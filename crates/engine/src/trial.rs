@@ -283,9 +283,9 @@ impl Engine {
         let (levels_within, mut left) = (within.levels, within.orders);
         let sought = Sought { buy: Some(!order.attributes.is_buy()), symbol: Some(order.symbol) };
         let mut ready = READY;
-        let owners = self.owners_of(incoming);
-        for &session in &owners {
-            self.orders.make_ready(session, owners.len(), &mut ready);
+        let candidates = self.owners_of(incoming);
+        for &session in &candidates {
+            self.orders.make_ready(session, candidates.len(), &mut ready);
             let owners = self.orders.owners();
             let by_place = owners.is_by_place(session);
             let look_ups = if by_place { levels_within * LOOK_UP } else { 0 };

@@ -39,6 +39,8 @@ pub(super) struct Console {
     book: Book,
     /// Time of the last request sent or message received.
     stirred: Instant,
+    /// Time when the last request was sent.
+    sent_at: Instant,
     leaving: Option<Instant>,
 }
 
@@ -51,6 +53,9 @@ enum Link {
     LoggedOut,
     Left,
 }
+
+/// Time after which a request counts as never answered.
+const UNANSWERED: Duration = Duration::from_secs(1);
 
 impl Console {
     /// Opens a session and joins the market data, if any is configured. With `may_lack_feed`, a
@@ -95,6 +100,7 @@ impl Console {
             market_data,
             book,
             stirred: Instant::now(),
+            sent_at: Instant::now(),
             leaving: None,
         })
     }
@@ -138,9 +144,8 @@ impl Console {
     /// answered.
     pub(super) fn is_quiet(&self) -> bool {
         const QUIET: Duration = Duration::from_millis(30);
-        const UNANSWERED: Duration = Duration::from_secs(1);
-        let quiet = if self.unanswered.is_empty() { QUIET } else { UNANSWERED };
-        self.stirred.elapsed() > quiet
+        let is_answered = self.unanswered.is_empty() || self.sent_at.elapsed() > UNANSWERED;
+        is_answered && self.stirred.elapsed() > QUIET
     }
 
     /// Returns true if the session has logged out.
@@ -172,10 +177,14 @@ impl Console {
     pub(super) fn send(&mut self, request: &Request, id: Option<u32>) {
         let mut bytes = [0; 256];
         let length = request.write(&mut bytes);
+        if self.sent_at.elapsed() > UNANSWERED {
+            self.unanswered.clear();
+        }
         self.unanswered.extend(id);
         self.session.send(&bytes[..length]);
         self.sent.push((id, bytes[..length].to_vec()));
         self.stirred = Instant::now();
+        self.sent_at = self.stirred;
     }
 
     /// Formats the best prices of a symbol.
@@ -248,6 +257,7 @@ impl Console {
             let arrived = |(id, _): &(Option<u32>, _)| id.is_some_and(|id| id < next);
             let from = self.sent.iter().rposition(arrived).map_or(0, |at| at + 1);
             self.sent[from..].iter().for_each(|(_, bytes)| self.session.send(bytes));
+            self.sent_at = now;
             let again = self.sent.len() - from;
             say(&format!("logged in again at {address}; {again} requests are sent again"));
         }

@@ -229,6 +229,14 @@ impl Operator {
 /// Operations that a session must request itself: it counts its own ids, and gets the answer.
 const OF_SESSIONS: [&str; 6] = ["enter", "reduce", "replace", "modify", "cancel", "account_query"];
 
+/// Request that is no command: the clock of the venue takes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TakeClockStep {
+    #[serde(rename = "op")]
+    _op: IgnoredAny,
+}
+
 /// Runs a line; returns the answer to a request that is no command. An error is the description of
 /// the fault, and its column.
 fn run(line: &[u8], intake: &mut Intake) -> Result<Option<Value>, (String, usize)> {
@@ -253,6 +261,8 @@ fn run(line: &[u8], intake: &mut Intake) -> Result<Option<Value>, (String, usize
         (what.to_string(), e.column().max(1))
     })?;
     if op == "take_clock_step" {
+        serde_json::from_slice::<TakeClockStep>(line)
+            .map_err(|e| (format!("`{op}` is a line of its own"), e.column().max(1)))?;
         return match intake.take_clock_step() {
             0 => Err(("the clock of the machine makes no step that could be taken".into(), 1)),
             ns => Ok(Some(json!({"clock_step_ms": ns / 1_000_000}))),

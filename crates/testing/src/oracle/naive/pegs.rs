@@ -98,6 +98,10 @@ impl Naive {
         moves.sort_by_key(|(peg, price)| ((*price > peg.price) == peg.side.is_buy(), peg.time()));
         for (peg, price) in moves {
             let Some(peg) = self.still(&peg) else { continue };
+            // What is held where it stands needs no work.
+            if self.held_limit(&peg, price) == Ok(peg.price) {
+                continue;
+            }
             if self.is_spent() {
                 self.owed.insert(symbol, Owed::Pegs);
                 return;
@@ -152,11 +156,15 @@ impl Naive {
         self.followed(peg.symbol, peg.side.is_buy(), &peg.special?).ok()
     }
 
+    /// Returns a limit as far as bands and the short sale price test let a peg have it.
+    fn held_limit(&self, peg: &Order, price: Price) -> Result<Price, Reason> {
+        self.entry_limit(peg.symbol, (peg.side, peg.tif, peg.special), price, peg.post_only)
+    }
+
     /// Gives a peg a new limit and a new place. A parked one comes back with a new place whatever
     /// its limit.
     fn move_to(&mut self, peg: Order, price: Price) {
-        let whose = (peg.side, peg.tif, peg.special);
-        match self.entry_limit(peg.symbol, whose, price, peg.post_only) {
+        match self.held_limit(&peg, price) {
             Err(Reason::PriceBand) => self.end(peg, Reason::BandEnded),
             Err(_) => self.end(peg, Reason::ShortEnded),
             Ok(price) if price == peg.price && !peg.parked => {}
