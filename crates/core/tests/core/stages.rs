@@ -10,7 +10,7 @@ use std::path::Path;
 /// may name.
 const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("stage", &[], &[]),
-    ("sequencer", &[], &["stage", "trace"]),
+    ("sequencer", &["clock"], &["stage", "trace"]),
     ("journaler", &["commit_point"], &["sequencer", "stage"]),
     ("replicator", &["commit_point"], &["sequencer", "stage"]),
     ("matcher", &["shard"], &["stage"]),
@@ -21,22 +21,23 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
 ];
 
 /// Rooms that the wiring names beside the files of the pipeline.
-const WIRING: &[&str] = &["commit_point", "shard", "merge"];
+const WIRING: &[&str] = &["clock", "commit_point", "shard", "merge"];
 
 /// Crates that only some files of the pipeline may use.
 const HOMES: &[(&str, &[&str])] = &[("disruptor", &["mod", "stage"]), ("core_affinity", &["plan"])];
 
 /// Rooms of this crate, each with the rooms that it may name.
 const ROOMS: &[(&str, &[&str])] = &[
+    ("clock", &[]),
     ("commit_point", &[]),
     ("registry", &[]),
     ("merge", &[]),
     ("json_reports", &["registry"]),
     ("shard", &["merge"]),
     ("streams", &["registry", "json_reports", "merge"]),
-    ("pipeline", &["commit_point", "shard", "merge"]),
+    ("pipeline", &["clock", "commit_point", "shard", "merge"]),
     ("recovery", &["shard", "registry", "merge", "streams"]),
-    ("venue", &["commit_point", "shard", "pipeline", "recovery", "merge"]),
+    ("venue", &["clock", "commit_point", "shard", "pipeline", "recovery", "merge"]),
 ];
 
 #[test]
