@@ -136,8 +136,13 @@ fn files_of_a_node_are_for_its_user_alone() {
     wait_until("the node leads", || {
         std::fs::read_to_string(&log).is_ok_and(|log| log.contains("ringside: ready"))
     });
+    // Until the first command is committed, there is nothing to store.
+    wait_until("a snapshot is stored", || {
+        runs(&place, &["snapshot"], "");
+        let files = std::fs::read_dir(place.journal()).unwrap();
+        files.flatten().any(|file| file.file_name().as_encoded_bytes().starts_with(b"snapshot-"))
+    });
     venue.stop();
-    runs(&place, &["snapshot"], "");
     let kinds = ["LOCK", ".seg", "snapshot-", "SNAPSHOTS", "streams-head", "streams-0", "NODE"];
     let kinds = [&kinds[..], &["record.json", "passwords", "feed.itch", "log"]].concat();
     check(&place.file(""), 0o600, 0o700, None, &kinds);
