@@ -254,12 +254,13 @@ impl LiveVenue {
             if is_low != std::mem::replace(&mut was_low, is_low) {
                 note_space(is_low);
             }
-            clock_watch.step(Instant::now());
+            let now = Instant::now();
+            clock_watch.step(now);
             if stopping() {
                 Progress::Ended
             } else {
                 let timed = timer_clock.step(&mut gateway, official.read());
-                let done = gateway.step(monotonic_ns(began)) + timed;
+                let done = gateway.step(now.duration_since(began).as_nanos() as u64) + timed;
                 Progress::Did(done + desk.step(&mut gateway))
             }
         });
@@ -297,10 +298,6 @@ fn note_space(is_low: bool) {
 
 fn at(what: String) -> impl FnOnce(io::Error) -> ServeError {
     move |source| ServeError::Io { what, source }
-}
-
-fn monotonic_ns(began: Instant) -> u64 {
-    began.elapsed().as_nanos() as u64
 }
 
 /// Checks that the wall clock fits a journal whose last command has this official time.

@@ -2,8 +2,8 @@
 //!
 //! Pegs of one symbol, side and kind follow one price. A peg with a bound moves with that price as
 //! far as the bound and no farther: its **reach**. A band holds the pegs with a small offset first.
-//! So a new price moves the pegs whose reach and whose offset are beyond it, and no command looks
-//! at the others.
+//! So a new price moves the pegs whose reach and whose offset lie beyond the old or the new price,
+//! and no command looks at the others.
 
 use super::book::key_of;
 use super::market::Quote;
@@ -25,7 +25,7 @@ struct Group {
     ends_at_band: bool,
 }
 
-/// Live peg.
+/// Peg that a search has found, with the limit that the peg wants.
 #[derive(Clone, Copy)]
 pub(super) struct Follower {
     /// Seqno of the command that entered or replaced the peg.
